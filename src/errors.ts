@@ -1,0 +1,60 @@
+/**
+ * The failure table. A `Failure` is expected: it crosses every surface unchanged, and clients branch on its
+ * string `code` only. Anything else that is thrown is a bug and is answered as `internal_error` with a reference.
+ *
+ * `http` is the status on REST and the error number on JSON-RPC, `exit` the exit code of the CLI, `retry` says
+ * whether the same call may succeed later without being changed.
+ */
+export const failures = {
+  invalid_request: { http: 400, exit: 2, retry: false },
+  unknown_action: { http: 400, exit: 2, retry: false },
+  unsupported_api_version: { http: 400, exit: 2, retry: false },
+  forbidden: { http: 403, exit: 77, retry: false },
+  not_found: { http: 404, exit: 2, retry: false },
+  session_not_found: { http: 404, exit: 66, retry: false },
+  harness_not_found: { http: 404, exit: 66, retry: false },
+  session_not_live: { http: 409, exit: 69, retry: false },
+  session_live: { http: 409, exit: 69, retry: false },
+  input_not_accepted: { http: 409, exit: 69, retry: false },
+  ambiguous_id: { http: 409, exit: 66, retry: false },
+  confirmation_required: { http: 400, exit: 2, retry: false },
+  payload_too_large: { http: 413, exit: 2, retry: false },
+  event_response_too_large: { http: 413, exit: 2, retry: false },
+  internal_error: { http: 500, exit: 70, retry: false },
+  launch_failed: { http: 500, exit: 126, retry: false },
+  kill_failed: { http: 500, exit: 70, retry: true },
+  runtime_unavailable: { http: 503, exit: 69, retry: true },
+  home_unsafe: { http: 500, exit: 78, retry: false },
+  store_unusable: { http: 500, exit: 78, retry: false },
+  foreign_daemon: { http: 500, exit: 78, retry: false },
+  daemon_running: { http: 409, exit: 78, retry: false },
+  wrong_node: { http: 500, exit: 78, retry: false },
+} as const;
+
+export type FailureCode = keyof typeof failures;
+
+export interface FailureOptions {
+  /** What the caller can do next, one sentence. */
+  readonly hint?: string;
+  /** Values a program can branch on; travels as `details` on REST. */
+  readonly details?: Readonly<Record<string, unknown>>;
+  readonly cause?: unknown;
+}
+
+/** An expected failure. The message says what happened, with the value that was wrong. */
+export class Failure extends Error {
+  readonly code: FailureCode;
+  readonly hint: string | undefined;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(code: FailureCode, message: string, options: FailureOptions = {}) {
+    super(message, { cause: options.cause });
+    this.name = "Failure";
+    this.code = code;
+    this.hint = options.hint;
+    this.details = options.details;
+  }
+}
+
+export const isFailureCode = (code: unknown): code is FailureCode =>
+  typeof code === "string" && Object.hasOwn(failures, code);

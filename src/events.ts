@@ -1,0 +1,113 @@
+/**
+ * The event vocabulary: one schema per kind of log row.
+ *
+ * `output`, `input`, `kill`, `exit` and `cast` are the published daemon's kinds with its payloads; the others are
+ * additional rows that older clients skip. Within a run the `exit` event is the last one.
+ */
+import { z } from "zod";
+
+export const sessionStatuses = [
+  "created",
+  "running",
+  "idle",
+  "completed",
+  "failed",
+  "killed",
+  "orphaned",
+] as const;
+export type SessionStatus = (typeof sessionStatuses)[number];
+
+/** A session in one of these states holds, or is about to hold, a process. */
+export const isLive = (status: SessionStatus): boolean => status === "created" || status === "running";
+
+export const usage = z.strictObject({
+  inputTokens: z.int().nonnegative(),
+  outputTokens: z.int().nonnegative(),
+  cachedInputTokens: z.int().nonnegative().optional(),
+});
+export type Usage = z.output<typeof usage>;
+
+export const deniedPermission = z.strictObject({
+  /** The harness's own name of the tool it was denied. */
+  tool: z.string(),
+  /** What it wanted to do with it, shortened to one line. */
+  input: z.string().optional(),
+});
+export type DeniedPermission = z.output<typeof deniedPermission>;
+
+export const eventPayloads = {
+  /** What the harness printed. `stream` is absent for a pty, where both streams are one. */
+  output: z.strictObject({ data: z.string(), stream: z.enum(["stdout", "stderr"]).optional() }),
+  /** What was sent to a live harness. */
+  input: z.strictObject({ data: z.string() }),
+  kill: z.strictObject({ status: z.literal("killed") }),
+  exit: z.strictObject({
+    status: z.enum(sessionStatuses),
+    exitCode: z.int().nullable(),
+    signal: z.string().optional(),
+    reason: z.string().optional(),
+  }),
+  status: z.strictObject({
+    from: z.enum(sessionStatuses).nullable(),
+    to: z.enum(sessionStatuses),
+    reason: z.string().optional(),
+  }),
+  /** What was launched for a run. */
+  metadata: z.strictObject({
+    harness: z.string(),
+    path: z.string(),
+    version: z.string().nullable(),
+    launchMode: z.string(),
+    permission: z.string().nullable(),
+    cwd: z.string(),
+    model: z.string().nullable(),
+    pid: z.int(),
+  }),
+  /** The harness's own id for its conversation, as soon as it is known. */
+  conversation: z.strictObject({ harnessSessionId: z.string() }),
+  /** Something said in the conversation. `more` marks a text that goes on in the next row. */
+  message: z.strictObject({
+    role: z.enum(["user", "assistant"]),
+    text: z.string(),
+    more: z.literal(true).optional(),
+  }),
+  /** A tool the harness used, once when it starts and once when it ends. */
+  tool: z.strictObject({
+    toolId: z.string(),
+    name: z.string(),
+    state: z.enum(["started", "completed", "failed"]),
+    input: z.string().optional(),
+    output: z.string().optional(),
+  }),
+  /** How a turn of a structured harness ended. */
+  result: z.strictObject({
+    outcome: z.enum(["success", "error"]),
+    text: z.string().optional(),
+    error: z.string().optional(),
+    usage: usage.optional(),
+    costUsd: z.number().nonnegative().optional(),
+    durationMs: z.number().nonnegative().optional(),
+    turns: z.int().nonnegative().optional(),
+    deniedPermissions: z.array(deniedPermission).optional(),
+  }),
+} as const;
+
+export type EventKind = keyof typeof eventPayloads;
+export type EventPayload<K extends EventKind> = z.output<(typeof eventPayloads)[K]>;
+
+/** What a structured harness says, read from its output lines by a parser in `runtime/harness`. */
+export type TypedEvent = {
+  [K in "conversation" | "message" | "tool" | "result"]: { kind: K; payload: EventPayload<K> };
+}["conversation" | "message" | "tool" | "result"];
+
+/** A row of the log as every surface shows it (the published daemon's record). */
+export interface EventRecord {
+  readonly seq: number;
+  readonly id: string;
+  readonly session_id: string;
+  readonly kind: string;
+  /** JSON text, as published. */
+  readonly payload_json: string;
+  /** RFC 3339, UTC. */
+  readonly created_at: string;
+}

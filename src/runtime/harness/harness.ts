@@ -1,0 +1,52 @@
+/**
+ * What Coven knows of a harness: how to launch it in each mode, and how its structured output is read. An adapter is
+ * data and pure functions; it never spawns, reads a file or looks at the environment.
+ */
+export const launchModes = ["interactive", "nonInteractive", "stream"] as const;
+export type LaunchMode = (typeof launchModes)[number];
+
+export const permissions = ["read-only", "workspace-write", "full"] as const;
+export type Permission = (typeof permissions)[number];
+
+/** Which parser reads the harness's standard output. */
+export type OutputFormat = "claude" | "codex";
+
+export interface LaunchRequest {
+  readonly mode: LaunchMode;
+  readonly prompt: string;
+  readonly model: string | undefined;
+  /** Undefined leaves an interactive harness to its own default. */
+  readonly permission: Permission | undefined;
+  /** Absolute directories beside the project that the harness may use. */
+  readonly addDirs: readonly string[];
+  /** A new conversation may be given this id beforehand (a UUID), an older one is resumed by the harness's own id. */
+  readonly conversation: { readonly kind: "new" | "resume"; readonly id: string };
+}
+
+export interface LaunchPlan {
+  readonly args: readonly string[];
+  readonly transport: "pty" | "pipes";
+  /** Written to standard input, which is then closed. Without it a piped standard input is closed at once. */
+  readonly stdin: string | undefined;
+  readonly format: OutputFormat | undefined;
+  /** The harness's own conversation id where it can be chosen beforehand. */
+  readonly harnessSessionId: string | undefined;
+}
+
+export interface Harness {
+  readonly id: string;
+  readonly label: string;
+  /** A bare name, looked up on PATH. */
+  readonly executable: string;
+  readonly modes: readonly LaunchMode[];
+  /** Who owns the login: Coven stores no credentials. */
+  readonly authOwner: string;
+  readonly installHint: string;
+  /** Where the adapter comes from: built in, or the path of its manifest. */
+  readonly source: string;
+  /** Throws `Failure("invalid_request")` for what this harness cannot do. */
+  readonly plan: (request: LaunchRequest) => LaunchPlan;
+}
+
+/** Longest prompt given as an argument, bytes. Linux ends a single argument at 128 KiB. */
+export const promptArgumentBytesMax = 100_000;
