@@ -1,0 +1,95 @@
+import {
+  checkMode,
+  checkPrompt,
+  checkPromptFitsArgument,
+  checkedConversationId,
+  checkedDirectory,
+  checkedModel,
+  fitsArgument,
+} from "./launch-arguments.ts";
+import type { Harness, LaunchMode, LaunchPlan, LaunchRequest, Permission } from "./harness.ts";
+
+const modes: readonly LaunchMode[] = ["interactive", "nonInteractive"];
+
+export const claude: Harness = {
+  id: "claude",
+  label: "Claude Code",
+  executable: "claude",
+  modes,
+  authOwner: "Claude Code (claude /login, or ANTHROPIC_API_KEY)",
+  installHint: "npm install -g @anthropic-ai/claude-code",
+  source: "built in",
+  plan,
+};
+
+function plan(request: LaunchRequest): LaunchPlan {
+  checkMode(claude.label, modes, request.mode);
+  checkPrompt(request);
+  return request.mode === "interactive" ? interactive(request) : nonInteractive(request);
+}
+
+function interactive(request: LaunchRequest): LaunchPlan {
+  const { prompt, permission } = request;
+  checkPromptFitsArgument(prompt, "Claude Code in interactive mode");
+  return {
+    args: [
+      ...conversationArgs(request),
+      ...(permission === undefined ? [] : permissionArgs[permission]),
+      ...commonArgs(request),
+      ...promptArgs(prompt),
+    ],
+    transport: "pty",
+    stdin: undefined,
+    format: undefined,
+    harnessSessionId: request.conversation.id,
+  };
+}
+
+function nonInteractive(request: LaunchRequest): LaunchPlan {
+  const { prompt, permission = "workspace-write" } = request;
+  const asArgument = fitsArgument(prompt);
+  return {
+    args: [
+      "--print",
+      "--output-format",
+      "stream-json",
+      "--verbose",
+      ...conversationArgs(request),
+      ...permissionArgs[permission],
+      ...commonArgs(request),
+      ...(asArgument ? promptArgs(prompt) : []),
+    ],
+    transport: "pipes",
+    stdin: asArgument ? undefined : prompt,
+    format: "claude",
+    harnessSessionId: request.conversation.id,
+  };
+}
+
+/** Measured: `acceptEdits` alone is denied `sh ./test.sh`, so a lane could edit but never run the project's tests. */
+const permissionArgs: Readonly<Record<Permission, readonly string[]>> = {
+  "read-only": ["--permission-mode", "plan"],
+  "workspace-write": ["--permission-mode", "acceptEdits", "--allowedTools", "Bash"],
+  full: ["--permission-mode", "bypassPermissions"],
+};
+
+function conversationArgs({ conversation }: LaunchRequest): string[] {
+  const id = checkedConversationId(conversation.id);
+  return conversation.kind === "resume" ? ["--resume", id] : ["--session-id", id];
+}
+
+function commonArgs({ addDirs, model }: LaunchRequest): string[] {
+  return [
+    ...addDirs.flatMap((directory) => ["--add-dir", checkedDirectory(directory)]),
+    ...(model === undefined ? [] : ["--model", checkedModel(model)]),
+  ];
+}
+
+/**
+ * Even after `--`, Claude Code takes a first word that names one of its commands as that command: the prompt "update"
+ * starts its updater. A space in front makes any single word a prompt again, and its TUI shows the prompt unchanged.
+ */
+function promptArgs(prompt: string): string[] {
+  if (prompt === "") return [];
+  return ["--", /^\S+$/.test(prompt) && !prompt.startsWith("/") ? ` ${prompt}` : prompt];
+}

@@ -1,0 +1,104 @@
+import {
+  checkMode,
+  checkPrompt,
+  checkPromptFitsArgument,
+  checkedConversationId,
+  checkedDirectory,
+  checkedModel,
+  fitsArgument,
+} from "./launch-arguments.ts";
+import type { Harness, LaunchMode, LaunchPlan, LaunchRequest, Permission } from "./harness.ts";
+
+const modes: readonly LaunchMode[] = ["interactive", "nonInteractive"];
+
+export const codex: Harness = {
+  id: "codex",
+  label: "Codex CLI",
+  executable: "codex",
+  modes,
+  authOwner: "Codex CLI (codex login, or OPENAI_API_KEY)",
+  installHint: "npm install -g @openai/codex",
+  source: "built in",
+  plan,
+};
+
+function plan(request: LaunchRequest): LaunchPlan {
+  checkMode(codex.label, modes, request.mode);
+  checkPrompt(request);
+  return request.mode === "interactive" ? interactive(request) : nonInteractive(request);
+}
+
+/** `--no-daemon`: on Codex's shared background server a turn would go on after its terminal is gone. */
+function interactive(request: LaunchRequest): LaunchPlan {
+  const { conversation, prompt, permission, addDirs } = request;
+  checkPromptFitsArgument(prompt, "Codex in interactive mode");
+  return {
+    args: [
+      ...(conversation.kind === "resume" ? ["resume"] : []),
+      "--no-daemon",
+      ...(permission === undefined ? addDirArgs(addDirs) : newSandboxArgs(permission, addDirs)),
+      ...modelArgs(request),
+      ...(conversation.kind === "resume" ? [checkedConversationId(conversation.id)] : []),
+      ...(prompt === "" ? [] : ["--", prompt]),
+    ],
+    transport: "pty",
+    stdin: undefined,
+    format: undefined,
+    harnessSessionId: knownId(request),
+  };
+}
+
+function nonInteractive(request: LaunchRequest): LaunchPlan {
+  const { conversation, prompt, permission = "workspace-write" } = request;
+  // A prompt of one dash would be taken as "read standard input", where nothing stands.
+  const asArgument = fitsArgument(prompt) && prompt !== "-";
+  return {
+    args: [
+      "exec",
+      "--json",
+      "--skip-git-repo-check",
+      "-c",
+      'approval_policy="never"',
+      ...(conversation.kind === "resume"
+        ? resumedSandboxArgs(permission, request.addDirs)
+        : newSandboxArgs(permission, request.addDirs)),
+      ...modelArgs(request),
+      ...(conversation.kind === "resume" ? ["resume", checkedConversationId(conversation.id)] : []),
+      ...(asArgument ? ["--", prompt] : ["-"]),
+    ],
+    transport: "pipes",
+    stdin: asArgument ? undefined : prompt,
+    format: "codex",
+    harnessSessionId: knownId(request),
+  };
+}
+
+const sandboxes: Readonly<Record<Permission, string>> = {
+  "read-only": "read-only",
+  "workspace-write": "workspace-write",
+  full: "danger-full-access",
+};
+
+/** Directories are writable roots; a read-only Codex reads everywhere already and, interactive, exits over the flag. */
+function newSandboxArgs(permission: Permission, addDirs: readonly string[]): string[] {
+  const sandbox = ["--sandbox", sandboxes[permission]];
+  return permission === "read-only" ? sandbox : [...sandbox, ...addDirArgs(addDirs)];
+}
+
+/** `exec resume` has no flags for the sandbox and does not keep the former one, so it is stated as configuration. */
+function resumedSandboxArgs(permission: Permission, addDirs: readonly string[]): string[] {
+  const sandbox = ["-c", `sandbox_mode=${JSON.stringify(sandboxes[permission])}`];
+  if (permission !== "workspace-write" || addDirs.length === 0) return sandbox;
+  const roots = JSON.stringify(addDirs.map(checkedDirectory));
+  return [...sandbox, "-c", `sandbox_workspace_write.writable_roots=${roots}`];
+}
+
+const addDirArgs = (addDirs: readonly string[]): string[] =>
+  addDirs.flatMap((directory) => ["--add-dir", checkedDirectory(directory)]);
+
+const modelArgs = ({ model }: LaunchRequest): string[] =>
+  model === undefined ? [] : ["--model", checkedModel(model)];
+
+/** No flag chooses a new thread's id; it is read from the output (`thread.started`). */
+const knownId = ({ conversation }: LaunchRequest): string | undefined =>
+  conversation.kind === "resume" ? conversation.id : undefined;
