@@ -22,6 +22,14 @@ describe("the end of a tree", () => {
     expect(await run.exited).toEqual([3, null]);
   });
 
+  it("begins with a standstill, so that nothing can fork away", async () => {
+    const run = await start("tidies-up.mjs");
+    await run.announced();
+    const ending = endTree(run.root, patient);
+    await expect.poll(() => findTree(run.root)[0]?.state, { interval: 0 }).toBe("stopped");
+    await ending;
+  });
+
   it("takes the children along", async () => {
     const run = await start("forks-child.mjs");
     const pids = [await run.announced(), await run.announced()];
