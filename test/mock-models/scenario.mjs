@@ -1,9 +1,8 @@
-// Shared by both mocks: which scripted turn comes next, template filling, JSONL recording.
+// Shared by both stand-in model servers (tests start them with stand-ins.ts): which scripted turn comes next, template filling, JSONL recording.
 //
 // Scenario file (JSON):
 // { "turns": [ <turn>, ... ],                       // the default script
-//   "scripts": [ { "when": "substring of the first user text", "turns": [ ... ] } ],
-//   "expect": [ <check>, ... ] }                    // read by run.mjs only
+//   "scripts": [ { "when": "substring of the first user text", "turns": [ ... ] } ] }
 // <turn>: { "text": "..." }                         // a final assistant message
 //       | { "tool": "name", "input": {...} }        // one tool call
 //       | { "tools": [ { "tool": "...", "input": {...} }, ... ] } // parallel calls

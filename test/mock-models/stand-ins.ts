@@ -1,7 +1,9 @@
 /**
  * The real Claude Code and Codex programs with a scripted model: a stand-in server on 127.0.0.1 and a throw-away home
  * in which the program finds no dialog to answer, no account and nothing of the user's. Whoever launches the program
- * with `env` gets the scenario (its format stands in scenario.mjs) and reaches no network.
+ * with `env` (and PATH) gets the scenario, whose format stands in scenario.mjs, and asks no other model.
+ *
+ * Claude Code refuses `full` to root unless the launcher adds IS_SANDBOX=1, and shows a dialog for it in its TUI.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";

@@ -6,7 +6,7 @@
  */
 import { z } from "zod";
 import type { EventPayload, TypedEvent, Usage } from "../../events.ts";
-import type { OutputParser } from "./output.ts";
+import type { OutputParser } from "./harness.ts";
 import { denied, firstDenied, parseObject, resultText, toolInput, toolOutput } from "./output-text.ts";
 
 /** Calls whose end was not seen yet. A turn with more of them at once loses only the names of the oldest. */
@@ -78,7 +78,7 @@ const initLine = z.object({ subtype: z.literal("init"), session_id: z.string().m
 const assistantLine = z.object({
   message: z.object({ content: z.array(z.unknown()) }),
   parent_tool_use_id: z.string().nullish(),
-  error: z.unknown(),
+  error: z.unknown().optional(),
 });
 
 const assistantBlock = z.discriminatedUnion("type", [

@@ -11,7 +11,7 @@
  */
 import { z } from "zod";
 import type { DeniedPermission, EventPayload, TypedEvent, Usage } from "../../events.ts";
-import type { OutputParser } from "./output.ts";
+import type { OutputParser } from "./harness.ts";
 import { denied, firstDenied, parseObject, resultText, toolInput, toolOutput } from "./output-text.ts";
 
 export function createCodexParser(): OutputParser {

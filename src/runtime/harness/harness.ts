@@ -2,6 +2,8 @@
  * What Coven knows of a harness: how to launch it in each mode, and how its structured output is read. An adapter is
  * data and pure functions; it never spawns, reads a file or looks at the environment.
  */
+import type { TypedEvent } from "../../events.ts";
+
 export const launchModes = ["interactive", "nonInteractive", "stream"] as const;
 export type LaunchMode = (typeof launchModes)[number];
 
@@ -10,6 +12,17 @@ export type Permission = (typeof permissions)[number];
 
 /** Which parser reads the harness's standard output. */
 export type OutputFormat = "claude" | "codex";
+
+/**
+ * Reads what one harness process prints, one call per line, without its line end. A parser never throws: a line it
+ * does not know gives nothing, because the raw output is in the log anyway. It remembers only what one turn needs.
+ */
+export interface OutputParser {
+  /** A line of standard output. */
+  readonly line: (text: string) => TypedEvent[];
+  /** A line of standard error. It gives no events; what Codex was refused is told there only and joins the result. */
+  readonly errorLine: (text: string) => void;
+}
 
 export interface LaunchRequest {
   readonly mode: LaunchMode;
@@ -44,7 +57,7 @@ export interface Harness {
   readonly installHint: string;
   /** Where the adapter comes from: built in, or the path of its manifest. */
   readonly source: string;
-  /** Throws `Failure("invalid_request")` for what this harness cannot do. */
+  /** Throws `Failure`: `invalid_request` for what this harness cannot do, `payload_too_large` for the prompt. */
   readonly plan: (request: LaunchRequest) => LaunchPlan;
 }
 

@@ -19,6 +19,15 @@ export function checkedConversationId(id: string): string {
   throw new Failure("invalid_request", `The conversation id ${JSON.stringify(id)} is not a UUID.`);
 }
 
+/** For a harness whose own ids may look otherwise; the first character keeps an id from being read as an option. */
+export function checkedConversationName(id: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(id)) return id;
+  throw new Failure(
+    "invalid_request",
+    `The conversation id ${JSON.stringify(id)} is not made of letters, digits and . _ - only.`,
+  );
+}
+
 export function checkedDirectory(directory: string): string {
   if (directory.startsWith("/") && !hasControlCharacter(directory)) return directory;
   throw new Failure("invalid_request", `The directory ${JSON.stringify(directory)} is not an absolute path.`);

@@ -1,0 +1,147 @@
+import { describe, expect, it } from "vitest";
+import { claude } from "../../../src/runtime/harness/claude.ts";
+import { conversationId, request, resumed } from "./requests.ts";
+
+const structured = ["--print", "--output-format", "stream-json", "--verbose"];
+const workspaceWrite = ["--permission-mode", "acceptEdits", "--allowedTools", "Bash"];
+
+describe("a nonInteractive launch of Claude Code", () => {
+  it("prints structured output on pipes, under a conversation id chosen beforehand", () => {
+    expect(claude.plan(request())).toEqual({
+      args: [...structured, "--session-id", conversationId, ...workspaceWrite, "--", "fix the test"],
+      transport: "pipes",
+      stdin: undefined,
+      format: "claude",
+      harnessSessionId: conversationId,
+    });
+  });
+
+  it.each([
+    ["read-only", ["--permission-mode", "plan"]],
+    ["workspace-write", workspaceWrite],
+    ["full", ["--permission-mode", "bypassPermissions"]],
+  ] as const)("holds it to the permission %s", (permission, flags) => {
+    expect(claude.plan(request({ permission })).args).toEqual([
+      ...structured,
+      "--session-id",
+      conversationId,
+      ...flags,
+      "--",
+      "fix the test",
+    ]);
+  });
+
+  it("resumes a conversation with the permission stated again", () => {
+    const plan = claude.plan(
+      request({ conversation: resumed, permission: "read-only", model: "opus", addDirs: ["/a", "/b"] }),
+    );
+    expect(plan.args).toEqual([
+      ...structured,
+      ...["--resume", conversationId, "--permission-mode", "plan"],
+      ...["--add-dir", "/a", "--add-dir", "/b", "--model", "opus", "--", "fix the test"],
+    ]);
+    expect(plan.harnessSessionId).toBe(conversationId);
+  });
+
+  it("gives a prompt above the argument limit on standard input, and one at the limit as an argument", () => {
+    const longest = "é".repeat(50_000);
+    expect(claude.plan(request({ prompt: longest }))).toMatchObject({ stdin: undefined });
+    expect(claude.plan(request({ prompt: longest })).args.slice(-2)).toEqual(["--", ` ${longest}`]);
+    const plan = claude.plan(request({ prompt: `${longest}!` }));
+    expect(plan.stdin).toBe(`${longest}!`);
+    expect(plan.args).toEqual([...structured, "--session-id", conversationId, ...workspaceWrite]);
+  });
+
+  it("keeps a prompt that looks like an option a prompt", () => {
+    expect(claude.plan(request({ prompt: "--help me" })).args.slice(-2)).toEqual(["--", "--help me"]);
+  });
+
+  it("needs a prompt", () => {
+    expect(() => claude.plan(request({ prompt: "" }))).toThrow(
+      expect.objectContaining({ code: "invalid_request" }),
+    );
+  });
+});
+
+describe("an interactive launch of Claude Code", () => {
+  it("shows its own screen in a terminal with its own default permission", () => {
+    expect(claude.plan(request({ mode: "interactive" }))).toEqual({
+      args: ["--session-id", conversationId, "--", "fix the test"],
+      transport: "pty",
+      stdin: undefined,
+      format: undefined,
+      harnessSessionId: conversationId,
+    });
+  });
+
+  it("resumes with a permission, directories and a model, and without a prompt", () => {
+    const plan = claude.plan(
+      request({
+        mode: "interactive",
+        prompt: "",
+        conversation: resumed,
+        permission: "workspace-write",
+        addDirs: ["/a"],
+        model: "claude-opus-4-8",
+      }),
+    );
+    expect(plan.args).toEqual([
+      ...["--resume", conversationId, ...workspaceWrite],
+      ...["--add-dir", "/a", "--model", "claude-opus-4-8"],
+    ]);
+  });
+
+  it("does not let a prompt of one word run the command of that name, and leaves slash commands alone", () => {
+    const promptOf = (prompt: string) => claude.plan(request({ mode: "interactive", prompt })).args.at(-1);
+    expect(promptOf("update")).toBe(" update");
+    expect(promptOf("/compact")).toBe("/compact");
+    expect(promptOf("update the docs")).toBe("update the docs");
+  });
+
+  it("refuses a prompt that no argument can carry, naming limit and size", () => {
+    const prompt = "x".repeat(100_001);
+    expect(() => claude.plan(request({ mode: "interactive", prompt }))).toThrow(
+      expect.objectContaining({
+        code: "payload_too_large",
+        message: "The prompt has 100001 bytes; Claude Code in interactive mode takes at most 100000.",
+        details: { limitBytes: 100_000, bytes: 100_001 },
+      }),
+    );
+  });
+});
+
+describe("what Claude Code is not given", () => {
+  it("is not launched in mode stream, and the modes it has are named", () => {
+    expect(() => claude.plan(request({ mode: "stream" }))).toThrow(
+      expect.objectContaining({
+        code: "invalid_request",
+        hint: "Accepted launch modes: interactive, nonInteractive.",
+      }),
+    );
+    expect(claude.modes).not.toContain("stream");
+  });
+
+  it.each(["--evil", "a..b", "", "a b", "ümlaut", "a\nb"])("refuses the model name %j", (model) => {
+    expect(() => claude.plan(request({ model }))).toThrow(
+      expect.objectContaining({ code: "invalid_request" }),
+    );
+  });
+
+  it.each(["-r", "latest", "", "../../etc"])("refuses the conversation id %j", (id) => {
+    expect(() => claude.plan(request({ conversation: { kind: "resume", id } }))).toThrow(
+      expect.objectContaining({ code: "invalid_request" }),
+    );
+  });
+
+  it.each(["relative", "--flag", "/a\nb"])("refuses the directory %j", (directory) => {
+    expect(() => claude.plan(request({ addDirs: [directory] }))).toThrow(
+      expect.objectContaining({ code: "invalid_request" }),
+    );
+  });
+
+  it("refuses a NUL character in the prompt", () => {
+    expect(() => claude.plan(request({ prompt: "a\0b" }))).toThrow(
+      expect.objectContaining({ code: "invalid_request" }),
+    );
+  });
+});

@@ -1,0 +1,15 @@
+import type { LaunchRequest } from "../../../src/runtime/harness/harness.ts";
+
+export const conversationId = "11111111-2222-4333-8444-555555555555";
+
+export const request = (overrides: Partial<LaunchRequest> = {}): LaunchRequest => ({
+  mode: "nonInteractive",
+  prompt: "fix the test",
+  model: undefined,
+  permission: undefined,
+  addDirs: [],
+  conversation: { kind: "new", id: conversationId },
+  ...overrides,
+});
+
+export const resumed = { kind: "resume", id: conversationId } as const;
