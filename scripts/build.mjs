@@ -1,0 +1,22 @@
+// Bundles src into dist: one entry, split so that each verb loads only its part. Native modules stay outside.
+import { chmodSync, rmSync, writeFileSync } from "node:fs";
+import { build } from "esbuild";
+
+rmSync("dist", { recursive: true, force: true });
+await build({
+  entryPoints: ["src/main.ts"],
+  outdir: "dist",
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node20.19",
+  external: ["better-sqlite3", "node-pty", "fs-ext", "pino-roll"],
+  sourcemap: true,
+  // Bundled CommonJS packages ask for node's own modules by require.
+  banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
+  logLevel: "warning",
+});
+// For the launcher: native modules load on the Node whose ABI they were built for.
+writeFileSync("dist/built-with", `${process.execPath}\n${process.versions.modules}\n${process.version}\n`);
+chmodSync("bin/coven", 0o755);

@@ -1,0 +1,15 @@
+import { z } from "zod";
+import { capability } from "./capability.ts";
+import { sessionId, sessionRecord } from "./records.ts";
+
+export const archive = capability({
+  name: "archive",
+  summary: "Hides an ended session from the list; its log stays and summon brings it back.",
+  effect: "write",
+  input: z.strictObject({ session: sessionId.describe("session id") }),
+  output: sessionRecord,
+  failures: ["session_not_found", "session_live"],
+  tool: true,
+  positional: ["session"],
+  run: async ({ session }, { sessions }) => sessions.archive(session),
+});

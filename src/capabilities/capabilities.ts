@@ -1,0 +1,21 @@
+import { z } from "zod";
+import { capability } from "./capability.ts";
+import { catalogOf } from "./catalog.ts";
+import { capabilityRecord } from "./records.ts";
+
+export const capabilities = capability({
+  name: "capabilities",
+  summary: "What this daemon can do, which harnesses it finds, and who owns the login of each.",
+  effect: "read",
+  input: z.strictObject({}),
+  output: z.object({
+    capabilities: z.array(capabilityRecord),
+    problems: z.array(z.string()).readonly().optional(),
+  }),
+  failures: [],
+  tool: true,
+  async run(_, context) {
+    const { problems } = context.harnesses;
+    return { capabilities: await catalogOf(context), ...(problems.length > 0 ? { problems } : {}) };
+  },
+});

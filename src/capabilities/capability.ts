@@ -1,0 +1,50 @@
+/**
+ * An action, defined once. Every surface (HTTP, CLI, and whatever comes) finds the record in the registry, decodes,
+ * invokes and encodes; whatever is true of an action stands here and nowhere else.
+ */
+import type { z } from "zod";
+import type { FailureCode } from "../errors.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+
+export interface Caller {
+  /** The owner of the COVEN_HOME: whoever can open its socket. */
+  readonly kind: "owner";
+  /** Where the call came in, for the log. */
+  readonly surface: "http" | "local";
+  /** Aborted when the caller is gone or does not want the answer any more. */
+  readonly signal: AbortSignal;
+  /** The environment that the caller runs in; a harness it launches gets it. */
+  readonly env: Readonly<Record<string, string>> | undefined;
+}
+
+export interface Context extends Runtime {
+  readonly caller: Caller;
+  /** The whole table, for discovery. */
+  readonly actions: ReadonlyMap<string, Capability>;
+}
+
+export interface Capability<I extends z.ZodObject = z.ZodObject, O extends z.ZodType = z.ZodType> {
+  /** The verb: its name on every surface. */
+  readonly name: string;
+  /** One sentence, for people and models. */
+  readonly summary: string;
+  readonly effect: "read" | "write" | "destroy";
+  /** Flat and strict, so that it can be flags, a query and JSON alike. */
+  readonly input: I;
+  readonly output: O;
+  /** What a caller must be ready for, beside `invalid_request`. */
+  readonly failures: readonly FailureCode[];
+  /** Offered to models as a tool. */
+  readonly tool: boolean;
+  /** Which arguments the CLI takes without a flag, in order. */
+  readonly positional?: readonly (keyof z.input<I> & string)[];
+  // A method, so that a table may hold records of different inputs.
+  run(input: z.output<I>, context: Context): Promise<z.input<O>>;
+}
+
+export const capability = <I extends z.ZodObject, O extends z.ZodType>(
+  record: Capability<I, O>,
+): Capability<I, O> => record;
+
+/** The only way in. The registry implements it in the daemon, the client over the socket. */
+export type Invoke = (name: string, input: unknown, caller: Caller) => Promise<unknown>;

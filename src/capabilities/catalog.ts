@@ -1,0 +1,55 @@
+/** The catalog that clients discover: groups of actions first, then one record per harness. */
+import type { Harness } from "../runtime/harness/harness.ts";
+import type { Capability, Context } from "./capability.ts";
+import type { CapabilityRecord } from "./records.ts";
+
+export async function catalogOf({
+  actions,
+  harnesses,
+  environments,
+  caller,
+}: Context): Promise<CapabilityRecord[]> {
+  const env = await environments.forCaller(caller.env);
+  const control = (name: string): boolean => name.startsWith("coven.");
+  const names = [...actions.keys()];
+  return [
+    group(
+      "coven.sessions",
+      "Sessions",
+      names.filter((name) => !control(name) && !isRitual(actions.get(name))),
+    ),
+    group(
+      "coven.rituals",
+      "Rituals",
+      names.filter((name) => isRitual(actions.get(name))),
+    ),
+    group("coven.control.actions", "Control plane", names.filter(control)),
+    ...harnesses.all().map((harness) => harnessRecord(harness, harnesses.locate(harness, env))),
+  ];
+}
+
+const rituals: ReadonlySet<string> = new Set(["archive", "summon", "sacrifice"]);
+const isRitual = (action: Capability | undefined): boolean =>
+  action !== undefined && rituals.has(action.name);
+
+const group = (id: string, label: string, actions: string[]): CapabilityRecord => ({
+  id,
+  label,
+  adapter: "coven-daemon",
+  status: "available",
+  policy: "allow",
+  actions,
+});
+
+function harnessRecord(harness: Harness, path: string | undefined): CapabilityRecord {
+  return {
+    id: `harness.${harness.id}`,
+    label: harness.label,
+    adapter: harness.source === "built-in" ? "coven-daemon" : harness.source,
+    status: path === undefined ? "missingSetup" : "available",
+    policy: "allow",
+    actions: ["run"],
+    authOwner: harness.authOwner,
+    ...(path === undefined ? { hint: harness.installHint } : { path }),
+  };
+}

@@ -1,0 +1,31 @@
+import { z } from "zod";
+import { capability } from "./capability.ts";
+import { eventPage, sessionId } from "./records.ts";
+
+export const eventsLimitMax = 1000;
+
+export const events = capability({
+  name: "events",
+  summary:
+    "Reads the log of a session from a cursor: output, messages, tools, input and its ending, in order.",
+  effect: "read",
+  input: z.strictObject({
+    session: sessionId.describe("session id"),
+    afterSeq: z.int().min(0).default(0).describe("only events after this seq"),
+    limit: z.int().min(1).max(eventsLimitMax).optional().describe("events in one answer"),
+    tail: z.int().min(1).max(eventsLimitMax).optional().describe("the last so many instead"),
+  }),
+  output: eventPage,
+  failures: ["session_not_found"],
+  tool: true,
+  positional: ["session"],
+  async run({ session, afterSeq, limit, tail }, { sessions, reader }) {
+    sessions.get(session);
+    const page =
+      tail === undefined
+        ? reader.page(session, afterSeq, limit)
+        : { events: reader.lastEvents(session, tail), hasMore: false };
+    const last = page.events.at(-1);
+    return { ...page, nextCursor: last ? { afterSeq: last.seq } : null };
+  },
+});

@@ -1,0 +1,50 @@
+import { z } from "zod";
+import { capability } from "./capability.ts";
+
+/** What the published daemon offers and this one does not is advertised as absent, so that its clients leave it alone. */
+const offered = {
+  sessions: true,
+  events: true,
+  eventCursor: "sequence",
+  structuredErrors: true,
+  travel: false,
+  scheduler: false,
+  hub: false,
+  executorDispatch: false,
+  sessionHandoff: false,
+  sessionLaunchPolicy: false,
+  afs: false,
+  afsCommit: false,
+  afsCommitDryRun: false,
+  afsMount: false,
+  executionBindingContracts: [],
+  requestAdoptionContracts: [],
+};
+
+export const health = capability({
+  name: "health",
+  summary: "Whether the daemon serves, which contract it speaks and what it offers.",
+  effect: "read",
+  input: z.strictObject({}),
+  output: z.object({
+    ok: z.literal(true),
+    apiVersion: z.literal("coven.daemon.v1"),
+    covenVersion: z.string(),
+    /** Tells this daemon from the published one, which speaks the same contract. */
+    implementation: z.literal("coven-control"),
+    capabilities: z.record(z.string(), z.unknown()),
+    daemon: z.object({ pid: z.int(), startedAt: z.string(), socket: z.string() }),
+    liveSessions: z.int(),
+  }),
+  failures: [],
+  tool: false,
+  run: async (_, { version, daemon, liveCount }) => ({
+    ok: true as const,
+    apiVersion: "coven.daemon.v1" as const,
+    covenVersion: version,
+    implementation: "coven-control" as const,
+    capabilities: offered,
+    daemon,
+    liveSessions: liveCount(),
+  }),
+});

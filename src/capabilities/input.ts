@@ -1,0 +1,40 @@
+import { z } from "zod";
+import { Failure } from "../errors.ts";
+import { capability } from "./capability.ts";
+import { bytesOfKey, keyName } from "./keys.ts";
+import { sessionId } from "./records.ts";
+
+/** Most input in one call, bytes: a terminal takes a few kilobytes at a time anyway. */
+const dataBytesMax = 256 * 1024;
+
+export const input = capability({
+  name: "input",
+  summary:
+    "Types into a live interactive session: text as it is, then keys by name, such as enter or ctrl-c.",
+  effect: "write",
+  input: z.strictObject({
+    session: sessionId.describe("session id"),
+    data: z
+      .string()
+      .refine((text) => Buffer.byteLength(text) <= dataBytesMax, `must be at most ${dataBytesMax} bytes`)
+      .optional()
+      .describe("text, sent as it is; a newline is no Enter"),
+    keys: z.array(keyName).max(100).optional().describe("key names, pressed after the text"),
+  }),
+  output: z.object({ ok: z.literal(true), accepted: z.literal(true) }),
+  failures: ["session_not_found", "session_not_live", "input_not_accepted"],
+  tool: true,
+  positional: ["session"],
+  async run({ session, data, keys }, { sessions }) {
+    sessions.requireLive(session);
+    const text = (data ?? "") + (keys ?? []).map((key) => bytesOfKey(key) ?? "").join("");
+    if (data === undefined && (keys === undefined || keys.length === 0)) {
+      throw new Failure("invalid_request", "input: neither data nor keys were given", {
+        hint: "Pass data (text), keys (names such as enter) or both.",
+        details: { sessionId: session },
+      });
+    }
+    await sessions.input(session, Buffer.from(text));
+    return { ok: true as const, accepted: true as const };
+  },
+});

@@ -1,0 +1,23 @@
+import { z } from "zod";
+import { capability } from "./capability.ts";
+import { sessionId, sessionRecord } from "./records.ts";
+
+export const kill = capability({
+  name: "kill",
+  summary: "Ends a live session with its whole process tree; its log and record stay.",
+  effect: "destroy",
+  input: z.strictObject({
+    session: sessionId.describe("session id"),
+    graceMs: z
+      .int()
+      .min(0)
+      .max(4000)
+      .default(2000)
+      .describe("how long it may take to end by itself when asked"),
+  }),
+  output: sessionRecord,
+  failures: ["session_not_found", "session_not_live", "kill_failed", "runtime_unavailable"],
+  tool: true,
+  positional: ["session"],
+  run: async ({ session, graceMs }, { sessions }) => sessions.kill(session, graceMs),
+});

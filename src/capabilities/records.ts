@@ -1,0 +1,76 @@
+/** The shapes that several actions answer. */
+import { z } from "zod";
+import { deniedPermission, sessionStatuses, usage } from "../events.ts";
+
+export const sessionId = z.string().min(1).max(256);
+
+/** The published session record, then our additions. */
+export const sessionRecord = z.object({
+  id: z.string(),
+  project_root: z.string(),
+  harness: z.string(),
+  title: z.string(),
+  status: z.enum(sessionStatuses),
+  exit_code: z.int().nullable(),
+  archived_at: z.string().nullable(),
+  created_at: z.string(),
+  updated_at: z.string(),
+  conversation_id: z.string().nullable(),
+  familiar_id: z.string().nullable(),
+  execution_binding: z.null(),
+  labels: z.array(z.string()).readonly(),
+  visibility: z.string(),
+  external: z.boolean(),
+  transcript_path: z.string().nullable(),
+  cwd: z.string(),
+  launch_mode: z.string(),
+  permission: z.string().nullable(),
+  model: z.string().nullable(),
+  add_dirs: z.array(z.string()).readonly(),
+  harness_session_id: z.string().nullable(),
+  last_activity_at: z.string(),
+});
+
+export const eventRecord = z.object({
+  seq: z.int(),
+  id: z.string(),
+  session_id: z.string(),
+  kind: z.string(),
+  payload_json: z.string(),
+  created_at: z.string(),
+});
+
+export const eventPage = z.object({
+  events: z.array(eventRecord),
+  nextCursor: z.object({ afterSeq: z.int() }).nullable(),
+  hasMore: z.boolean(),
+});
+
+/** How the newest run of a session stands, in a few lines. */
+export const runOutcome = z.object({
+  exitCode: z.int().nullable(),
+  signal: z.string().optional(),
+  reason: z.string().optional(),
+  lastMessage: z.string().optional(),
+  /** What the harness was not allowed to do: a lane that ended well may still have done nothing. */
+  denied: z.array(deniedPermission).optional(),
+  error: z.string().optional(),
+  usage: usage.optional(),
+  costUsd: z.number().optional(),
+});
+
+export const capabilityRecord = z.object({
+  id: z.string(),
+  label: z.string(),
+  /** Who owns it. */
+  adapter: z.string(),
+  status: z.enum(["available", "planned", "disabled", "missingSetup"]),
+  policy: z.enum(["allow", "requiresApproval"]),
+  actions: z.array(z.string()),
+  /** Of a harness: who owns its login; Coven stores no credentials. */
+  authOwner: z.string().optional(),
+  /** Of a harness: where the daemon finds it, or how to install it. */
+  path: z.string().optional(),
+  hint: z.string().optional(),
+});
+export type CapabilityRecord = z.output<typeof capabilityRecord>;

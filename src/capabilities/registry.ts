@@ -1,0 +1,42 @@
+/** The table of actions: whatever is in it is published on every surface. */
+import { archive } from "./archive.ts";
+import { capabilities as discover } from "./capabilities.ts";
+import type { Capability } from "./capability.ts";
+import { events } from "./events.ts";
+import { health } from "./health.ts";
+import { input } from "./input.ts";
+import { kill } from "./kill.ts";
+import { list } from "./list.ts";
+import { output } from "./output.ts";
+import { record } from "./record.ts";
+import { refresh } from "./refresh.ts";
+import { run } from "./run.ts";
+import { sacrifice } from "./sacrifice.ts";
+import { status } from "./status.ts";
+import { summon } from "./summon.ts";
+import { tail } from "./tail.ts";
+import { watch } from "./watch.ts";
+
+const table: readonly Capability[] = [
+  run,
+  list,
+  status,
+  record,
+  watch,
+  events,
+  output,
+  tail,
+  input,
+  kill,
+  archive,
+  summon,
+  sacrifice,
+  discover,
+  health,
+  refresh,
+];
+
+/** By name; a `Map`, because callers choose the name. */
+export const capabilities: ReadonlyMap<string, Capability> = new Map(
+  table.map((record) => [record.name, record]),
+);

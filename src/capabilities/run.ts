@@ -1,0 +1,62 @@
+import { z } from "zod";
+import { capability } from "./capability.ts";
+import { sessionRecord } from "./records.ts";
+
+/** Longest prompt, bytes: what published clients send at most. */
+const promptBytesMax = 500_000;
+
+const prompt = z
+  .string()
+  .refine((text) => text.trim() !== "", "must not be blank")
+  .refine((text) => Buffer.byteLength(text) <= promptBytesMax, `must be at most ${promptBytesMax} bytes`);
+
+const label = z.string().min(1).max(64);
+
+export const run = capability({
+  name: "run",
+  summary: "Launches a coding agent in a project and answers its session; watch it to its end with watch.",
+  effect: "write",
+  input: z.strictObject({
+    harness: z.string().min(1).describe("codex, claude, or one declared by a manifest"),
+    projectRoot: z.string().min(1).describe("absolute directory the session may not leave"),
+    prompt: prompt.describe("the task, in words"),
+    cwd: z.string().min(1).optional().describe("working directory inside the project root"),
+    title: z.string().min(1).max(500).optional().describe("readable name; the prompt unless given"),
+    model: z.string().min(1).max(200).optional().describe("model id, as the harness names it"),
+    launchMode: z
+      .enum(["interactive", "nonInteractive", "stream"])
+      .default("nonInteractive")
+      .describe("nonInteractive ends by itself, interactive is the harness's own screen in a pty"),
+    permission: z
+      .enum(["read-only", "workspace-write", "full"])
+      .optional()
+      .describe("what the agent may do unasked; workspace-write unless interactive"),
+    addDirs: z.array(z.string().min(1)).max(32).default([]).describe("further directories it may use"),
+    labels: z.array(label).max(16).default([]).describe("names to find it by"),
+    conversationId: z
+      .string()
+      .regex(/^[A-Za-z0-9._-]{1,128}$/)
+      .optional()
+      .describe("the caller's name of a conversation; a clean end then leaves the session idle"),
+    familiarId: z.string().min(1).max(128).optional().describe("the persona it is launched for"),
+  }),
+  output: sessionRecord.extend({ runId: z.string(), cursor: z.string() }),
+  failures: ["launch_failed", "payload_too_large", "runtime_unavailable"],
+  tool: true,
+  positional: ["harness", "prompt"],
+  async run(input, { sessions, reader, caller }) {
+    const { session, runId, cursorSeq } = await sessions.launch(
+      {
+        ...input,
+        cwd: input.cwd,
+        title: input.title,
+        model: input.model,
+        permission: input.permission,
+        conversationId: input.conversationId,
+        familiarId: input.familiarId,
+      },
+      caller.env,
+    );
+    return { ...session, runId, cursor: reader.cursorAt(cursorSeq) };
+  },
+});

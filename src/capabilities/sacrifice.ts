@@ -1,0 +1,29 @@
+import { z } from "zod";
+import { Failure } from "../errors.ts";
+import { capability } from "./capability.ts";
+import { sessionId } from "./records.ts";
+
+export const sacrifice = capability({
+  name: "sacrifice",
+  summary: "Deletes an ended session and everything logged of it, for good.",
+  effect: "destroy",
+  input: z.strictObject({
+    session: sessionId.describe("session id"),
+    confirm: z.boolean().default(false).describe("must be true: this cannot be undone"),
+  }),
+  output: z.object({ id: z.string(), title: z.string(), sacrificed: z.literal(true) }),
+  failures: ["session_not_found", "session_live", "confirmation_required"],
+  tool: true,
+  positional: ["session"],
+  async run({ session, confirm }, { sessions }) {
+    const { id, title } = sessions.requireEnded(session, "sacrificed");
+    if (!confirm) {
+      throw new Failure("confirmation_required", `sacrificing session ${id} (${title}) deletes it for good`, {
+        hint: "Pass confirm: true (CLI: --yes), or archive it instead.",
+        details: { sessionId: id },
+      });
+    }
+    sessions.sacrifice(session);
+    return { id, title, sacrificed: true as const };
+  },
+});

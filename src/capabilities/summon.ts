@@ -1,0 +1,15 @@
+import { z } from "zod";
+import { capability } from "./capability.ts";
+import { sessionId, sessionRecord } from "./records.ts";
+
+export const summon = capability({
+  name: "summon",
+  summary: "Brings an archived session back into the list.",
+  effect: "write",
+  input: z.strictObject({ session: sessionId.describe("session id") }),
+  output: sessionRecord,
+  failures: ["session_not_found"],
+  tool: true,
+  positional: ["session"],
+  run: async ({ session }, { sessions }) => sessions.summon(session),
+});

@@ -1,0 +1,169 @@
+/**
+ * The composition root of the daemon: the only place that constructs things and hands them on.
+ *
+ * The order matters: the home is made safe, the lock taken, the store opened and the hosts reached before the socket
+ * is bound, so that whoever can connect finds a daemon that knows its sessions.
+ */
+import { closeSync, openSync, rmSync } from "node:fs";
+import { flockSync } from "fs-ext";
+import type { Caller } from "./capabilities/capability.ts";
+import { createInvoke } from "./capabilities/invoke.ts";
+import { Failure } from "./errors.ts";
+import { type Home, prepareHome } from "./home.ts";
+import { openLog } from "./log.ts";
+import { createClient } from "./rpc/client.ts";
+import { listen } from "./rpc/listener.ts";
+import type { AttachedTerminal, Services, Stopped } from "./rpc/services.ts";
+import { Environments } from "./runtime/environment.ts";
+import { Growth } from "./runtime/growth.ts";
+import { HarnessCatalog } from "./runtime/harness-catalog.ts";
+import { HostPool } from "./runtime/host-pool.ts";
+import { LogReader } from "./runtime/reading.ts";
+import type { Runtime } from "./runtime/runtime.ts";
+import { LiveSessions } from "./runtime/sessions.ts";
+import { attachTerminal } from "./runtime/terminal.ts";
+import { Watches } from "./runtime/watch.ts";
+import { openStore } from "./store/store.ts";
+
+/** Grace of each session when the daemon is stopped, ms. */
+const stopGraceMs = 2000;
+
+export interface Daemon {
+  readonly pid: number;
+  readonly socket: string;
+  /** Resolves when the daemon has been stopped. */
+  readonly stopped: Promise<void>;
+  /** Leaves the live sessions to their host and stops. */
+  readonly leave: () => Promise<void>;
+}
+
+/** Starts the daemon of a home. `program` is what is run again, with `host`, as its host. */
+export async function startDaemon(home: Home, version: string, program: string): Promise<Daemon> {
+  prepareHome(home);
+  const log = await openLog(home.logs, "daemon");
+  try {
+    const unlock = lock(home);
+    await requireFreeSocket(home);
+    const store = openStore(home.ledger, "daemon");
+    log.info({ path: home.ledger, storeId: store.storeId }, "store open");
+
+    const growth = new Growth();
+    const harnesses = new HarnessCatalog(home.adapters);
+    const environments = new Environments(process.env);
+    for (const problem of harnesses.problems) log.warn({ code: "manifest_problem" }, problem);
+    const hosts = new HostPool({
+      home,
+      store,
+      log,
+      program,
+      grown: (sessions) => growth.tell(sessions),
+      lost: (pid) => void sessions.orphanLostRuns((run) => run.host_pid === pid),
+    });
+    const sessions = new LiveSessions({
+      store,
+      growth,
+      hosts,
+      harnesses,
+      environments,
+      home: home.root,
+      log,
+    });
+    const reader = new LogReader(store, growth);
+    const daemon = { pid: process.pid, startedAt: new Date().toISOString(), socket: home.socket };
+    const runtime: Runtime = {
+      version,
+      daemon,
+      harnesses,
+      environments,
+      sessions,
+      watches: new Watches(store, growth, sessions),
+      reader,
+      growth,
+      listSessions: store.sessions.list,
+      liveCount: store.sessions.liveCount,
+    };
+    await hosts.open();
+    await sessions.orphanLostRuns((run) => hosts.get(run.host_pid) === undefined);
+
+    let tellStopped: () => void = () => undefined;
+    const stopped = new Promise<void>((resolve) => (tellStopped = resolve));
+    const services: Services = {
+      invoke: createInvoke(runtime, log),
+      caller: (signal, env): Caller => ({ kind: "owner", surface: "http", signal, env }),
+      data: {
+        follow: (session, afterSeq, signal) => reader.follow(session, afterSeq, signal),
+        output: (session, afterSeq) => reader.output(session, afterSeq),
+        requireSession: (session) => void sessions.get(session),
+        attach: (session): AttachedTerminal => attachTerminal(session, { sessions, reader, growth }),
+      },
+      stop: async ({ keep }) => stop(keep),
+    };
+    const app = await listen(home.socket, services, log);
+    log.info({ pid: process.pid, socket: home.socket, version }, "socket bound");
+
+    let isStopping = false;
+    const stop = async (keep: boolean): Promise<Stopped> => {
+      if (isStopping) return { ended: [], survived: [] };
+      isStopping = true;
+      const result = keep ? { ended: [], survived: [] } : await sessions.orphanAll(stopGraceMs);
+      log.info({ keep, ended: result.ended.map(({ id }) => id) }, "stopping");
+      setImmediate(() => void close());
+      return result;
+    };
+    const close = async (): Promise<void> => {
+      await app.close();
+      hosts.close();
+      store.close();
+      rmSync(home.socket, { force: true });
+      unlock();
+      tellStopped();
+    };
+    return { pid: process.pid, socket: home.socket, stopped, leave: async () => void (await stop(true)) };
+  } catch (error) {
+    const code = error instanceof Failure ? error.code : "internal_error";
+    log.error({ err: error, code }, "the daemon could not start");
+    throw error;
+  }
+}
+
+/** One daemon a home: the lock goes with the process, however that ends. */
+function lock(home: Home): () => void {
+  const fd = openSync(home.lock, "a", 0o600);
+  try {
+    flockSync(fd, "exnb");
+  } catch (cause) {
+    closeSync(fd);
+    throw new Failure("daemon_running", `another daemon already serves ${home.root}`, {
+      hint: "coven daemon status shows it; coven daemon restart replaces it.",
+      details: { home: home.root },
+      cause,
+    });
+  }
+  return () => closeSync(fd);
+}
+
+/** With the lock ours, whoever answers on the socket is no daemon of ours: it is named and left alone. */
+async function requireFreeSocket(home: Home): Promise<void> {
+  const client = createClient({ kind: "socket", path: home.socket }, "daemon");
+  const answer = await client.health().catch((error: unknown) => {
+    if (
+      error instanceof Failure &&
+      error.code === "runtime_unavailable" &&
+      error.details?.["isGone"] === true
+    )
+      return undefined;
+    throw foreign(home, error instanceof Error ? error.message : String(error));
+  });
+  if (answer !== undefined) throw foreign(home, `it answers ${JSON.stringify(answer).slice(0, 300)}`);
+  rmSync(home.socket, { force: true });
+}
+
+const foreign = (home: Home, what: string): Failure =>
+  new Failure(
+    "foreign_daemon",
+    `another program, perhaps the published Coven daemon, serves ${home.socket}: ${what}`,
+    {
+      hint: "Stop it first, or set COVEN_HOME to another folder. It was left alone.",
+      details: { socket: home.socket },
+    },
+  );

@@ -1,0 +1,18 @@
+/** argv → the verb. Loads only what that verb needs: the host no web server, the CLI neither store nor pty. */
+import { locateHome } from "./home.ts";
+import manifest from "../package.json" with { type: "json" };
+
+const [verb, ...rest] = process.argv.slice(2);
+const program = process.argv[1] ?? "";
+const { version } = manifest;
+
+if (verb === "host") {
+  const { serveHost } = await import("./serve-host.ts");
+  await serveHost(locateHome(process.env));
+} else if (verb === "daemon" && rest[0] === "serve") {
+  const { serveDaemon } = await import("./serve-daemon.ts");
+  process.exitCode = await serveDaemon(locateHome(process.env), version, program);
+} else {
+  const { runCli } = await import("./cli/cli.ts");
+  process.exitCode = await runCli({ argv: process.argv.slice(2), version, program });
+}

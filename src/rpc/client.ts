@@ -1,0 +1,196 @@
+/**
+ * The client of the API: calls actions over the socket, follows events, attaches to terminals. It is `Invoke` on the
+ * other side: the same names, inputs, outputs and failures as in the daemon.
+ */
+import { type IncomingMessage, type RequestOptions, request as httpRequest } from "node:http";
+import { WebSocket } from "ws";
+import { z } from "zod";
+import { Failure, isFailureCode } from "../errors.ts";
+import type { EventRecord } from "../events.ts";
+
+export type Endpoint =
+  | { readonly kind: "socket"; readonly path: string }
+  | { readonly kind: "url"; readonly url: URL; readonly token: string | undefined };
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  readonly intentId?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export type Client = ReturnType<typeof createClient>;
+
+const api = "/api/v1";
+
+export function createClient(endpoint: Endpoint, origin: string) {
+  const target = targetOf(endpoint);
+
+  /** Sends a request; answers the response once its head is there. Throws `runtime_unavailable` where nothing listens. */
+  const send = (
+    method: string,
+    path: string,
+    options: { body?: unknown; accept?: string; signal?: AbortSignal | undefined } = {},
+  ) =>
+    new Promise<IncomingMessage>((resolve, reject) => {
+      const body = options.body === undefined ? undefined : JSON.stringify(options.body);
+      const request = httpRequest({
+        ...target,
+        method,
+        path: `${api}${path}`,
+        headers: {
+          ...target.headers,
+          ...(body === undefined
+            ? {}
+            : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
+          ...(options.accept === undefined ? {} : { accept: options.accept }),
+        },
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      });
+      request.once("response", resolve);
+      request.once("error", (error) => reject(unreachable(endpoint, error)));
+      request.end(body);
+    });
+
+  const getJson = async (path: string): Promise<unknown> => {
+    const response = await send("GET", path);
+    return jsonOf(response, endpoint);
+  };
+
+  return {
+    endpoint,
+
+    /** Invokes an action and answers its output. Throws the daemon's failure. */
+    async call(action: string, args: object, { signal, intentId, env }: CallOptions = {}): Promise<unknown> {
+      const response = await send("POST", "/actions", {
+        body: { action, args, origin, intentId, env },
+        signal,
+      });
+      const body = accepted.safeParse(await jsonOf(response, endpoint));
+      if (body.success) return body.data.event.payload;
+      throw new Failure("internal_error", `the answer to ${action} is not understood`, {
+        hint: "Are client and daemon of the same release? coven daemon restart starts this one.",
+      });
+    },
+
+    /** The events of a session after a cursor, as they come. Ends when the daemon or the signal ends it. */
+    async *events(session: string, afterSeq: number, signal?: AbortSignal): AsyncGenerator<EventRecord> {
+      const path = `/sessions/${encodeURIComponent(session)}/events?afterSeq=${afterSeq}`;
+      const response = await send("GET", path, { accept: "text/event-stream", signal });
+      if (response.statusCode !== 200) throw await failureOf(response, endpoint);
+      let text = "";
+      response.setEncoding("utf8");
+      for await (const chunk of response) {
+        text += String(chunk);
+        const blocks = text.split("\n\n");
+        text = blocks.pop() ?? "";
+        for (const block of blocks) {
+          const data = block.split("\n").find((line) => line.startsWith("data: "));
+          if (data !== undefined) yield eventRecord.parse(JSON.parse(data.slice(6)));
+        }
+      }
+    },
+
+    /** The raw bytes a session has printed. */
+    async *output(session: string): AsyncGenerator<Buffer> {
+      const response = await send("GET", `/sessions/${encodeURIComponent(session)}/output`);
+      if (response.statusCode !== 200) throw await failureOf(response, endpoint);
+      for await (const chunk of response) if (Buffer.isBuffer(chunk)) yield chunk;
+    },
+
+    /** A terminal on a live session; see `rpc/attach.ts` for its frames. */
+    attach(session: string, afterSeq: number): WebSocket {
+      const path = `${api}/sessions/${encodeURIComponent(session)}/attach?afterSeq=${afterSeq}`;
+      if (endpoint.kind === "socket") return new WebSocket(`ws+unix:${endpoint.path}:${path}`);
+      return new WebSocket(new URL(path, endpoint.url), { headers: target.headers });
+    },
+
+    health: (): Promise<unknown> => getJson("/health"),
+
+    /** Stops the daemon. */
+    async shutdown(keep: boolean): Promise<unknown> {
+      const response = await send("POST", "/internal/lifecycle/shutdown", { body: { keep } });
+      return jsonOf(response, endpoint);
+    },
+  };
+}
+
+function targetOf(endpoint: Endpoint): RequestOptions & { headers: Record<string, string> } {
+  if (endpoint.kind === "socket") return { socketPath: endpoint.path, headers: { host: "coven" } };
+  const { hostname, port } = endpoint.url;
+  return {
+    hostname,
+    port,
+    headers: endpoint.token === undefined ? {} : { authorization: `Bearer ${endpoint.token}` },
+  };
+}
+
+export const endpointName = (endpoint: Endpoint): string =>
+  endpoint.kind === "socket" ? endpoint.path : endpoint.url.origin;
+
+const accepted = z.object({ ok: z.literal(true), event: z.object({ payload: z.unknown() }) });
+
+const eventRecord = z.object({
+  seq: z.int(),
+  id: z.string(),
+  session_id: z.string(),
+  kind: z.string(),
+  payload_json: z.string(),
+  created_at: z.string(),
+});
+
+const failureBody = z.object({
+  error: z.object({
+    code: z.string(),
+    message: z.string(),
+    hint: z.string().optional(),
+    details: z.record(z.string(), z.unknown()).optional(),
+  }),
+});
+
+async function jsonOf(response: IncomingMessage, endpoint: Endpoint): Promise<unknown> {
+  if ((response.statusCode ?? 500) >= 400) throw await failureOf(response, endpoint);
+  return JSON.parse(await textOf(response));
+}
+
+async function failureOf(response: IncomingMessage, endpoint: Endpoint): Promise<Failure> {
+  const text = await textOf(response);
+  const body = failureBody.safeParse(parseOrUndefined(text));
+  if (!body.success) {
+    return new Failure(
+      "internal_error",
+      `${endpointName(endpoint)} answered ${response.statusCode ?? 0}: ${text.slice(0, 200)}`,
+      {
+        hint: "Is this a Coven daemon? Compare coven doctor.",
+      },
+    );
+  }
+  const { code, message, hint, details } = body.data.error;
+  return new Failure(isFailureCode(code) ? code : "internal_error", message, {
+    ...(hint === undefined ? {} : { hint }),
+    ...(details === undefined ? {} : { details }),
+  });
+}
+
+function parseOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // not ours; the caller shows the text
+  }
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) if (Buffer.isBuffer(chunk)) chunks.push(chunk);
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function unreachable(endpoint: Endpoint, cause: Error): Failure {
+  const isGone = "code" in cause && (cause.code === "ENOENT" || cause.code === "ECONNREFUSED");
+  const why = isGone ? "no daemon is listening there" : cause.message;
+  return new Failure("runtime_unavailable", `cannot reach ${endpointName(endpoint)}: ${why}`, {
+    hint: "Start it with coven daemon start; coven doctor says what is wrong.",
+    details: { endpoint: endpointName(endpoint), isGone },
+    cause,
+  });
+}

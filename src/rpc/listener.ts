@@ -1,0 +1,85 @@
+/**
+ * The socket of the API: HTTP/1.1 on `$COVEN_HOME/coven.sock`, the owner's alone.
+ *
+ * A request is decoded, the action invoked, the answer encoded; no rule of an action stands here. The HTTP library's
+ * habits are bent to the published daemon's: bodies are JSON whatever their content type says, a wrong method is 404,
+ * and every route also answers without its prefix.
+ */
+import fastify, { type FastifyInstance } from "fastify";
+import { Failure } from "../errors.ts";
+import { makePrivate } from "../home.ts";
+import type { Log } from "../log.ts";
+import { addActions } from "./actions.ts";
+import { addAttach } from "./attach.ts";
+import { encodeFailure } from "./failure.ts";
+import { addLifecycle } from "./lifecycle.ts";
+import { addRoutes } from "./routes.ts";
+import type { Services } from "./services.ts";
+import { addStreams } from "./streams.ts";
+
+/** Largest body, bytes: the published limit. */
+const bodyBytesMax = 4 * 1024 * 1024;
+/** Longest id in a path, characters: a longer one is no id, and is answered as an unknown session. */
+const idCharactersMax = 1024;
+
+export const apiPrefix = "/api/v1";
+
+/** Binds the socket; resolves once it serves. */
+export async function listen(socket: string, services: Services, log: Log): Promise<FastifyInstance> {
+  const app = fastify({
+    bodyLimit: bodyBytesMax,
+    routerOptions: { maxParamLength: idCharactersMax, ignoreTrailingSlash: false },
+    exposeHeadRoutes: false,
+    forceCloseConnections: true,
+    return503OnClosing: false,
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (_, body, done) => done(null, body));
+  app.setErrorHandler((error, _, reply) => encodeFailure(reply, failureOf(error, log)));
+  app.setNotFoundHandler((request, reply) => encodeFailure(reply, notFound(request.raw.url ?? "")));
+
+  for (const prefix of ["", apiPrefix]) {
+    await app.register(
+      async (scope) => {
+        addRoutes(scope, services);
+        addActions(scope, services);
+        addStreams(scope, services);
+        addLifecycle(scope, services);
+      },
+      { prefix },
+    );
+  }
+  addAttach(app, services, log);
+  await app.listen({ path: socket });
+  makePrivate(socket);
+  return app;
+}
+
+function notFound(url: string): Failure {
+  const version = /^\/api\/(v\d+)\//.exec(url)?.[1];
+  if (version !== undefined && version !== "v1") {
+    return new Failure("unsupported_api_version", `API version ${version} is not offered; v1 is`, {
+      hint: "Install client and daemon of compatible releases.",
+      details: { apiVersion: version, supportedApiVersions: ["v1"] },
+    });
+  }
+  return new Failure("not_found", "Route not found.");
+}
+
+/** What the library itself refuses, in our words. */
+function failureOf(error: unknown, log: Log): Failure {
+  if (error instanceof Failure) return error;
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "FST_ERR_CTP_BODY_TOO_LARGE") {
+    return new Failure("payload_too_large", `the body is larger than ${bodyBytesMax} bytes`, {
+      details: { bytesMax: bodyBytesMax },
+    });
+  }
+  if (code === "FST_ERR_CTP_INVALID_CONTENT_LENGTH") {
+    return new Failure("invalid_request", "the body's length is not what Content-Length says");
+  }
+  log.error({ err: error }, "a request failed unexpectedly");
+  return new Failure("internal_error", "something went wrong inside Coven", {
+    hint: "See the daemon's log: coven logs.",
+  });
+}

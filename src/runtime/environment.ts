@@ -1,0 +1,40 @@
+/**
+ * The environment of a harness: the daemon's own first, gaps filled from the user's login shell (a daemon started by
+ * a desktop or a service knows little of it), then what the caller runs with. What belongs to an agent session around
+ * the caller is left out. It is made for every launch and never stored.
+ */
+import { shellEnv } from "shell-env";
+import { withoutAgentVariables } from "./harness/agent-environment.ts";
+
+export type Environment = Readonly<Record<string, string>>;
+
+/** How long the login shell may take, ms; a profile that hangs must not keep sessions from starting. */
+const loginShellMsMax = 3000;
+
+export class Environments {
+  readonly #own: Environment;
+  #login: Promise<Environment> | undefined;
+
+  constructor(own: NodeJS.ProcessEnv) {
+    this.#own = withoutAgentVariables(defined(own));
+  }
+
+  async forCaller(callers: Environment | undefined): Promise<Environment> {
+    this.#login ??= loginEnvironment();
+    return { ...(await this.#login), ...this.#own, ...withoutAgentVariables(callers ?? {}) };
+  }
+}
+
+async function loginEnvironment(): Promise<Environment> {
+  const timeout = new Promise<Environment>((resolve) => setTimeout(resolve, loginShellMsMax, {}).unref());
+  // A broken profile costs the gaps it would have filled, nothing else.
+  const asked = shellEnv().then(defined, () => ({}));
+  return withoutAgentVariables(await Promise.race([asked, timeout]));
+}
+
+function defined(env: NodeJS.ProcessEnv): Environment {
+  const entries = Object.entries(env).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value] as const],
+  );
+  return Object.fromEntries(entries);
+}

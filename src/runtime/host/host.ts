@@ -1,0 +1,175 @@
+/**
+ * The host process: owns the harness processes of one home and writes what they do to the log.
+ *
+ * It is small and rarely changed, because it outlives the daemon: sessions go on while a daemon crashes, restarts or
+ * is upgraded. It leaves by itself when it holds no run and no daemon is connected.
+ */
+import { rmSync } from "node:fs";
+import { type Server, type Socket, createServer } from "node:net";
+import { Failure } from "../../errors.ts";
+import { type Home, hostSocketPath, makePrivate } from "../../home.ts";
+import type { Log } from "../../log.ts";
+import { openStore } from "../../store/store.ts";
+import { Journal } from "./journal.ts";
+import { createLineSplitter } from "./lines.ts";
+import { endTree } from "./end-tree.ts";
+import { identify } from "./processes.ts";
+import {
+  type Method,
+  type Result,
+  frameBytesMax,
+  isMethod,
+  type Params,
+  paramsOf,
+  protocolVersion,
+  request,
+} from "./protocol.ts";
+import { Run, killDeadlineMs } from "./run.ts";
+
+/** How long a host without runs and without a daemon waits for one, ms: a daemon restart takes about one second. */
+const lonelyMs = 10_000;
+
+/** Grace for what a lost host left behind: nobody waits for its answer any more. */
+const reapGraceMs = 500;
+
+type Handlers = {
+  readonly [M in Method]: (params: Params<M>) => Promise<Result<M>>;
+};
+
+/** Starts serving; resolves with what a daemon needs to find this host. */
+export async function startHost(home: Home, log: Log): Promise<{ pid: number; socket: string }> {
+  const store = openStore(home.ledger, "host");
+  const runs = new Map<string, Run>();
+  const launches = new Map<string, Promise<{ pid: number }>>();
+  const daemons = new Set<Socket>();
+  const journal = new Journal(store, log, {
+    grown: (grown, sessions) => {
+      for (const daemon of daemons) send(daemon, { grown, sessions });
+    },
+    pressure: (isHigh) => {
+      for (const run of runs.values()) run.slowDown(isHigh);
+    },
+  });
+  let lonely: NodeJS.Timeout | undefined;
+
+  const handlers: Handlers = {
+    launch: (spec) => {
+      // A launch is known by its run id: asked twice, it is answered twice and done once.
+      const known = launches.get(spec.runId);
+      if (known) return known;
+      const run = new Run(spec, { store, journal, hostPid: process.pid });
+      runs.set(spec.runId, run);
+      void run.ended.then(() => forget(spec.runId));
+      const launch = run.start();
+      launches.set(spec.runId, launch);
+      launch.then(
+        ({ pid }) =>
+          log.info({ session: spec.sessionId, run: spec.runId, pid, file: spec.file }, "harness started"),
+        (err: unknown) =>
+          log.warn({ session: spec.sessionId, code: "launch_failed", err }, "harness spawn failed"),
+      );
+      return launch;
+    },
+    input: async ({ runId, dataBase64 }) => {
+      held(runId).input(Buffer.from(dataBase64, "base64"));
+      await journal.settled();
+      return {};
+    },
+    resize: async ({ runId, columns, rows }) => {
+      held(runId).resize(columns, rows);
+      return {};
+    },
+    attached: async ({ runId, count }) => {
+      runs.get(runId)?.attached(count);
+      return {};
+    },
+    kill: async ({ runId, graceMs, as }) => ({ survivors: [...(await held(runId).kill(graceMs, as))] }),
+    reap: async ({ runId, pid, startTime }) => {
+      const leftover = { runId, pid, startTime };
+      const { survivors } = await endTree(leftover, { graceMs: reapGraceMs, deadlineMs: killDeadlineMs });
+      return { survivors: [...survivors] };
+    },
+    runs: async () => ({ runIds: [...runs.keys()] }),
+  };
+
+  function held(runId: string): Run {
+    const run = runs.get(runId);
+    if (run) return run;
+    throw new Failure("session_not_live", `run ${runId} has no live process here`);
+  }
+
+  function forget(runId: string): void {
+    runs.delete(runId);
+    launches.delete(runId);
+    void journal.settled().then(leaveWhenLonely);
+  }
+
+  function leaveWhenLonely(): void {
+    clearTimeout(lonely);
+    if (runs.size > 0 || daemons.size > 0) return;
+    lonely = setTimeout(() => void leave(), lonelyMs);
+  }
+
+  async function leave(): Promise<void> {
+    if (runs.size > 0 || daemons.size > 0) return;
+    log.info("nothing to hold; leaving");
+    await journal.settled();
+    store.hosts.remove(process.pid);
+    rmSync(socket, { force: true });
+    store.close();
+    process.exit(0);
+  }
+
+  function serve(connection: Socket): void {
+    daemons.add(connection);
+    clearTimeout(lonely);
+    const lines = createLineSplitter(frameBytesMax, () => connection.destroy());
+    connection.on("data", (chunk) => {
+      for (const line of lines.push(chunk)) void answer(connection, line);
+    });
+    connection.on("error", (err) => log.debug({ err }, "daemon connection failed"));
+    connection.on("close", () => {
+      daemons.delete(connection);
+      leaveWhenLonely();
+    });
+  }
+
+  async function answer(connection: Socket, line: string): Promise<void> {
+    const { id, method, params } = request.parse(JSON.parse(line));
+    try {
+      if (!isMethod(method)) throw new Failure("internal_error", `the host knows no method ${method}`);
+      send(connection, { id, result: await call(handlers, method, params) });
+    } catch (error) {
+      if (!(error instanceof Failure)) log.error({ err: error, method }, "host method failed");
+      send(connection, { id, failure: toWire(error) });
+    }
+  }
+
+  const socket = hostSocketPath(home, process.pid);
+  rmSync(socket, { force: true });
+  await listen(createServer(serve), socket);
+  makePrivate(socket);
+  const startedAt = identify(process.pid)?.startTime ?? "";
+  store.hosts.add({ pid: process.pid, started_at: startedAt, socket, protocol: protocolVersion });
+  log.info({ pid: process.pid, socket }, "host ready");
+  leaveWhenLonely();
+  return { pid: process.pid, socket };
+}
+
+const call = <M extends Method>(handlers: Handlers, method: M, params: unknown): Promise<Result<M>> =>
+  handlers[method](paramsOf[method].parse(params));
+
+const toWire = (error: unknown): object =>
+  error instanceof Failure
+    ? { code: error.code, message: error.message, hint: error.hint, details: error.details }
+    : { code: "internal_error", message: error instanceof Error ? error.message : String(error) };
+
+function send(connection: Socket, message: object): void {
+  if (connection.writable) connection.write(`${JSON.stringify(message)}\n`);
+}
+
+const listen = (server: Server, path: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(path, resolve);
+  });

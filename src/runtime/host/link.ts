@@ -1,0 +1,95 @@
+/**
+ * The daemon's side of one host: its calls, and what the host tells unasked. A lost connection fails every call that
+ * is under way; whether the host itself is lost is for the caller to find out.
+ */
+import { type Socket, createConnection } from "node:net";
+import { Failure } from "../../errors.ts";
+import { createLineSplitter } from "./lines.ts";
+import { type Method, type Params, type Result, frameBytesMax, fromHost, resultOf } from "./protocol.ts";
+
+export interface HostListener {
+  readonly grown: (seq: number, sessions: string[]) => void;
+  readonly lost: () => void;
+}
+
+interface Pending {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class HostLink {
+  readonly pid: number;
+  readonly #socket: Socket;
+  readonly #pending = new Map<number, Pending>();
+  #nextId = 1;
+  #isOpen = true;
+
+  private constructor(pid: number, socket: Socket, listener: HostListener) {
+    this.pid = pid;
+    this.#socket = socket;
+    const lines = createLineSplitter(frameBytesMax, () => socket.destroy());
+    socket.on("data", (chunk) => {
+      for (const line of lines.push(chunk)) this.#hear(line, listener);
+    });
+    socket.on("error", () => undefined); // told by the close that follows
+    socket.on("close", () => {
+      this.#isOpen = false;
+      for (const { reject } of this.#pending.values()) reject(lost(pid));
+      this.#pending.clear();
+      listener.lost();
+    });
+  }
+
+  /** Connects to a host that listens. Throws the connection's error where it does not. */
+  static connect(pid: number, path: string, listener: HostListener): Promise<HostLink> {
+    return new Promise((resolve, reject) => {
+      const socket = createConnection(path);
+      socket.once("error", reject);
+      socket.once("connect", () => {
+        socket.off("error", reject);
+        resolve(new HostLink(pid, socket, listener));
+      });
+    });
+  }
+
+  async call<M extends Method>(method: M, params: Params<M>): Promise<Result<M>> {
+    if (!this.#isOpen) throw lost(this.pid);
+    const id = this.#nextId++;
+    const answer = await new Promise<unknown>((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject });
+      this.#socket.write(`${JSON.stringify({ id, method, params })}\n`);
+    });
+    return resultOf[method].parse(answer);
+  }
+
+  /** Hangs up; the host and its runs go on. */
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #hear(line: string, listener: HostListener): void {
+    const message = fromHost.parse(JSON.parse(line));
+    if ("grown" in message) return listener.grown(message.grown, message.sessions);
+    const pending = this.#pending.get(message.id);
+    this.#pending.delete(message.id);
+    if ("result" in message) return pending?.resolve(message.result);
+    const { code, message: text, ...rest } = message.failure;
+    pending?.reject(new Failure(code, text, optionsOf(rest)));
+  }
+}
+
+const optionsOf = ({
+  hint,
+  details,
+}: {
+  hint?: string | undefined;
+  details?: Record<string, unknown> | undefined;
+}) => ({
+  ...(hint === undefined ? {} : { hint }),
+  ...(details === undefined ? {} : { details }),
+});
+
+const lost = (pid: number): Failure =>
+  new Failure("runtime_unavailable", `the host ${pid} that holds the harness processes does not answer`, {
+    hint: "Look at the session's status; start the daemon again if it stays so.",
+  });

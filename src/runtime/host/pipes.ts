@@ -1,0 +1,80 @@
+/** A harness with structured output, on pipes and in a session of its own, so that its whole tree can be ended. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { Failure } from "../../errors.ts";
+import { type Child, type ChildEnd, type ChildSpec, unreadInputBytesMax } from "./child.ts";
+
+/** Throws `launch_failed` when the harness cannot be executed. */
+export async function spawnOnPipes(spec: ChildSpec): Promise<Child> {
+  const child = spawn(spec.file, spec.args, { cwd: spec.cwd, env: spec.env, detached: true, stdio: "pipe" });
+  const { pid, stdin, stdout, stderr } = child;
+  if (pid === undefined) throw await spawnFailure(child, spec.file);
+
+  const exited = new Promise<ChildEnd>((resolve) => {
+    child.once("exit", (exitCode, signal) => resolve({ exitCode, signal }));
+  });
+  // A harness that ends without reading its input is no failure of ours.
+  stdin.on("error", () => undefined);
+  stdin.end(spec.stdin ?? "");
+
+  return {
+    pid,
+    listen(listener) {
+      stdout.on("data", (bytes: Buffer) => listener.output("stdout", bytes));
+      stderr.on("data", (bytes: Buffer) => listener.output("stderr", bytes));
+      void exited.then(async (end) => {
+        await drained([stdout, stderr]);
+        stdout.destroy();
+        stderr.destroy();
+        listener.ended(end);
+      });
+    },
+    write(bytes) {
+      if (!stdin.writable || stdin.writableLength + bytes.length > unreadInputBytesMax) return false;
+      stdin.write(bytes);
+      return true;
+    },
+    resize: () => undefined,
+    pause() {
+      stdout.pause();
+      stderr.pause();
+    },
+    resume() {
+      stdout.resume();
+      stderr.resume();
+    },
+  };
+}
+
+/** Turns of the event loop without output after which the pipes are empty: one may end before they are looked at. */
+const quietTurnsWanted = 3;
+
+/**
+ * Everything the process itself printed is in the pipes when its exit is told, so they are read until they are quiet.
+ * Waiting for them to close would wait for every background child that still holds them.
+ */
+async function drained(streams: readonly NodeJS.ReadableStream[]): Promise<void> {
+  let open = streams.length;
+  let quietTurns = 0;
+  for (const stream of streams) {
+    stream.on("data", () => {
+      quietTurns = 0;
+    });
+    stream.once("close", () => {
+      open -= 1;
+    });
+  }
+  while (open > 0 && quietTurns < quietTurnsWanted) {
+    // Paused means that the log is behind, not that there is nothing to read.
+    if (streams.some((stream) => stream.isPaused())) await new Promise((resolve) => setTimeout(resolve, 10));
+    else quietTurns += 1;
+    await new Promise(setImmediate);
+  }
+}
+
+function spawnFailure(child: ChildProcess, file: string): Promise<Failure> {
+  return new Promise((resolve) => {
+    child.once("error", (cause) => {
+      resolve(new Failure("launch_failed", `${file} could not be started: ${cause.message}`, { cause }));
+    });
+  });
+}

@@ -1,0 +1,92 @@
+/**
+ * What daemon and host say to each other over `$COVEN_HOME/host-<pid>.sock`: one JSON object per line.
+ *
+ * The daemon asks `{id, method, params}` and the host answers `{id, result}` or `{id, failure}`. Unasked, the host
+ * says only `{grown}`: the log has grown to that seq, and in which sessions. It never sends a row: whoever wants to
+ * know reads the log. A host outlives daemons and upgrades, so the protocol has a version; a newer daemon speaks an
+ * older host's version until that host is empty.
+ */
+import { z } from "zod";
+import { type FailureCode, isFailureCode } from "../../errors.ts";
+import { permissions, launchModes } from "../harness/harness.ts";
+
+export const protocolVersion = 1;
+
+/** Longest line either side accepts, bytes: a prompt on standard input and a large environment fit well. */
+export const frameBytesMax = 8 * 1024 * 1024;
+
+export const launchSpec = z.object({
+  runId: z.string(),
+  sessionId: z.string(),
+  harness: z.string(),
+  /** Resolved executable. */
+  file: z.string(),
+  args: z.array(z.string()),
+  cwd: z.string(),
+  env: z.record(z.string(), z.string()),
+  transport: z.enum(["pty", "pipes"]),
+  format: z.enum(["claude", "codex"]).optional(),
+  stdin: z.string().optional(),
+  /** Told to the log as the conversation's first message. */
+  prompt: z.string(),
+  harnessSessionId: z.string().optional(),
+  version: z.string().nullable(),
+  launchMode: z.enum(launchModes),
+  permission: z.enum(permissions).nullable(),
+  model: z.string().nullable(),
+  /** A clean end leaves the session `idle` rather than `completed`: the caller keeps a conversation going. */
+  endsIdle: z.boolean(),
+});
+export type LaunchSpec = z.output<typeof launchSpec>;
+
+const runOnly = z.object({ runId: z.string() });
+
+const survivors = z.object({ survivors: z.array(z.object({ pid: z.int(), command: z.string() })) });
+
+const params = {
+  launch: launchSpec,
+  input: runOnly.extend({ dataBase64: z.string() }),
+  resize: runOnly.extend({ columns: z.int(), rows: z.int() }),
+  /** How many people see the terminal; while nobody does, the host answers the terminal's queries. */
+  attached: runOnly.extend({ count: z.int() }),
+  /** `as`: what the session is once its tree is gone, `killed` when a caller asked, `orphaned` when Coven stops. */
+  kill: runOnly.extend({ graceMs: z.int(), as: z.enum(["killed", "orphaned"]) }),
+  /** Ends what a lost host's run left behind. */
+  reap: runOnly.extend({ pid: z.int(), startTime: z.string() }),
+  runs: z.object({}),
+};
+
+const results = {
+  launch: z.object({ pid: z.int() }),
+  input: z.object({}),
+  resize: z.object({}),
+  attached: z.object({}),
+  kill: survivors,
+  reap: survivors,
+  runs: z.object({ runIds: z.array(z.string()) }),
+};
+
+export type Method = keyof typeof params;
+export type Params<M extends Method> = z.output<(typeof params)[M]>;
+export type Result<M extends Method> = z.output<(typeof results)[M]>;
+
+/** What each method takes and answers. */
+export const paramsOf: { readonly [M in Method]: z.ZodType<Params<M>> } = params;
+export const resultOf: { readonly [M in Method]: z.ZodType<Result<M>> } = results;
+
+export const request = z.object({ id: z.int(), method: z.string(), params: z.unknown() });
+
+export const wireFailure = z.object({
+  code: z.custom<FailureCode>(isFailureCode),
+  message: z.string(),
+  hint: z.string().optional(),
+  details: z.record(z.string(), z.unknown()).optional(),
+});
+
+export const fromHost = z.union([
+  z.object({ grown: z.int(), sessions: z.array(z.string()) }),
+  z.object({ id: z.int(), result: z.unknown() }),
+  z.object({ id: z.int(), failure: wireFailure }),
+]);
+
+export const isMethod = (name: string): name is Method => Object.hasOwn(params, name);

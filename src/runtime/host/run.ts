@@ -1,0 +1,249 @@
+/**
+ * One harness process and what becomes of it, from its spawn to its ending.
+ *
+ * Everything goes through the journal in the order it happened, the ending last: remaining output, typed events and
+ * the final message are queued before it, and the ending is one entry with the session's new status.
+ */
+import type { EventKind, EventPayload, SessionStatus, TypedEvent } from "../../events.ts";
+import { Failure } from "../../errors.ts";
+import type { OutputStream } from "../../store/events.ts";
+import type { Store } from "../../store/store.ts";
+import { redactText } from "../../text/redact.ts";
+import { createOutputParser } from "../harness/output.ts";
+import type { Child, ChildEnd } from "./child.ts";
+import type { Journal } from "./journal.ts";
+import { createLineSplitter } from "./lines.ts";
+import { messageRows } from "./message-rows.ts";
+import { type OutputPipe, createOutputPipe } from "./output.ts";
+import { spawnOnPipes } from "./pipes.ts";
+import { endTree } from "./end-tree.ts";
+import type { ProcessInfo } from "./process-info.ts";
+import { identify } from "./processes.ts";
+import type { LaunchSpec } from "./protocol.ts";
+import { spawnInPty } from "./pty.ts";
+import { createQueryAnswerer } from "./terminal-queries.ts";
+
+/** Longest line of structured output that is read as an event, bytes; a longer one stays raw output only. */
+const structuredLineBytesMax = 8 * 1024 * 1024;
+
+/** How long a kill may take altogether, ms. */
+export const killDeadlineMs = 5000;
+
+/** How a caller or a stopping daemon wants a run to be remembered. */
+export type EndsAs = "killed" | "orphaned";
+
+export interface RunContext {
+  readonly store: Store;
+  readonly journal: Journal;
+  readonly hostPid: number;
+}
+
+export class Run {
+  readonly spec: LaunchSpec;
+  /** Resolves when the ending is queued in the journal. */
+  readonly ended: Promise<void>;
+  readonly #context: RunContext;
+  readonly #pipes: ReadonlyMap<OutputStream | null, OutputPipe>;
+  readonly #lines = createLineSplitter(structuredLineBytesMax, () => undefined);
+  readonly #parser: ReturnType<typeof createOutputParser> | undefined;
+  readonly #queries = createQueryAnswerer();
+  #tellEnded: () => void = () => undefined;
+  #child: Child | undefined;
+  #startTime: string | undefined;
+  #hasEnded = false;
+  #attachedCount = 0;
+  #endsAs: EndsAs | undefined;
+
+  constructor(spec: LaunchSpec, context: RunContext) {
+    this.spec = spec;
+    this.#context = context;
+    this.ended = new Promise((resolve) => {
+      this.#tellEnded = resolve;
+    });
+    this.#parser = spec.format && createOutputParser(spec.format);
+    const streams: (OutputStream | null)[] = spec.transport === "pty" ? [null] : ["stdout", "stderr"];
+    this.#pipes = new Map(streams.map((stream) => [stream, this.#openPipe(stream)]));
+  }
+
+  /** Spawns the harness; resolves when it runs and the log says so. Throws `launch_failed`, also logged, if it cannot. */
+  async start(): Promise<{ pid: number }> {
+    const { spec } = this;
+    const spawn = spec.transport === "pty" ? spawnInPty : spawnOnPipes;
+    try {
+      this.#child = await spawn({ ...spec, stdin: spec.stdin });
+    } catch (error) {
+      this.#recordEnd(
+        "failed",
+        { exitCode: null, signal: null },
+        error instanceof Error ? error.message : String(error),
+      );
+      await this.#context.journal.settled();
+      throw error;
+    }
+    const { pid } = this.#child;
+    this.#startTime = identify(pid)?.startTime;
+    this.#recordStart(pid);
+    this.#child.listen({
+      output: (stream, bytes) => this.#onOutput(stream, bytes),
+      ended: (end) => this.#onEnded(end),
+    });
+    await this.#context.journal.settled();
+    return { pid };
+  }
+
+  /** Logs the input, then hands it to the harness. */
+  input(bytes: Buffer): void {
+    this.#requireLive();
+    this.#record("input", { data: redactText(bytes.toString("utf8")) });
+    if (this.#child?.write(bytes)) return;
+    throw new Failure("input_not_accepted", `session ${this.spec.sessionId} has too much input left unread`, {
+      hint: "Wait until the harness reads again, or kill the session.",
+    });
+  }
+
+  resize(columns: number, rows: number): void {
+    this.#child?.resize(columns, rows);
+  }
+
+  /** How many people see the terminal now. */
+  attached(count: number): void {
+    this.#attachedCount = count;
+  }
+
+  slowDown(isSlow: boolean): void {
+    if (isSlow) this.#child?.pause();
+    else this.#child?.resume();
+  }
+
+  /** Ends the whole tree. With survivors the run stays live. */
+  async kill(graceMs: number, endsAs: EndsAs): Promise<readonly ProcessInfo[]> {
+    this.#requireLive();
+    this.#endsAs ??= endsAs;
+    const pid = this.#child?.pid ?? 0;
+    const root = { pid, startTime: this.#startTime ?? "", runId: this.spec.runId };
+    const { survivors } = await endTree(root, { graceMs, deadlineMs: killDeadlineMs });
+    if (survivors.length > 0 && !this.#hasEnded) {
+      this.#endsAs = undefined;
+      return survivors;
+    }
+    await this.ended;
+    await this.#context.journal.settled();
+    return survivors;
+  }
+
+  #requireLive(): void {
+    if (!this.#hasEnded && this.#child !== undefined) return;
+    throw new Failure("session_not_live", `session ${this.spec.sessionId} has no live process`);
+  }
+
+  #openPipe(stream: OutputStream | null): OutputPipe {
+    return createOutputPipe((bytes) => {
+      this.#recordOutput(stream, bytes);
+      if (stream === "stdout") this.#recordTyped(this.#lines.push(bytes));
+    });
+  }
+
+  #onOutput(stream: OutputStream | null, bytes: Buffer): void {
+    if (stream === null) {
+      const answer = this.#queries.answersTo(bytes);
+      if (answer !== "" && this.#attachedCount === 0) this.#child?.write(Buffer.from(answer));
+    }
+    this.#pipes.get(stream)?.push(bytes);
+  }
+
+  #onEnded(end: ChildEnd): void {
+    for (const pipe of this.#pipes.values()) pipe.end();
+    this.#recordTyped(this.#lines.flush());
+    this.#recordEnd(this.#endsAs ?? this.#naturalEnd(end), end, undefined);
+  }
+
+  #naturalEnd({ exitCode }: ChildEnd): SessionStatus {
+    if (exitCode !== 0) return "failed";
+    return this.spec.endsIdle ? "idle" : "completed";
+  }
+
+  #recordStart(pid: number): void {
+    const { spec } = this;
+    const { runs, sessions, events } = this.#context.store;
+    this.#add(0, () => {
+      runs.started(spec.runId, this.#context.hostPid, pid, this.#startTime ?? null);
+      if (spec.harnessSessionId !== undefined)
+        sessions.setHarnessSession(spec.sessionId, spec.harnessSessionId);
+      sessions.move({ session: spec.sessionId, run: spec.runId, to: "running" });
+      events.append(spec.sessionId, spec.runId, "metadata", {
+        harness: spec.harness,
+        path: spec.file,
+        version: spec.version,
+        launchMode: spec.launchMode,
+        permission: spec.permission,
+        cwd: spec.cwd,
+        model: spec.model,
+        pid,
+      });
+    });
+    for (const row of messageRows({ role: "user", text: redactText(spec.prompt) }))
+      this.#record("message", row);
+  }
+
+  #recordEnd(status: SessionStatus, { exitCode, signal }: ChildEnd, reason: string | undefined): void {
+    const { spec } = this;
+    const { runs, sessions, events } = this.#context.store;
+    const shownCode = this.#endsAs === undefined ? exitCode : null;
+    this.#hasEnded = true;
+    this.#add(0, () => {
+      runs.ended({ id: spec.runId, exitCode, signal, reason: reason ?? null });
+      if (status === "killed") events.append(spec.sessionId, spec.runId, "kill", { status });
+      sessions.move({ session: spec.sessionId, run: spec.runId, to: status, exitCode: shownCode, reason });
+      events.append(spec.sessionId, spec.runId, "exit", {
+        status,
+        exitCode: shownCode,
+        ...(signal === null ? {} : { signal }),
+        ...(reason === undefined ? {} : { reason }),
+      });
+    });
+    this.#tellEnded();
+  }
+
+  #recordOutput(stream: OutputStream | null, bytes: Buffer): void {
+    const { events, sessions } = this.#context.store;
+    const { sessionId, runId } = this.spec;
+    this.#add(bytes.length, () => {
+      events.appendOutput(sessionId, runId, stream, bytes);
+      sessions.touch(sessionId);
+    });
+  }
+
+  #recordTyped(lines: readonly string[]): void {
+    if (this.#parser === undefined) return;
+    for (const line of lines) for (const event of this.#parser.line(line)) this.#recordTypedEvent(event);
+  }
+
+  #recordTypedEvent(event: TypedEvent): void {
+    const { sessions, runs } = this.#context.store;
+    const { sessionId, runId } = this.spec;
+    switch (event.kind) {
+      case "conversation":
+        this.#add(0, () => sessions.setHarnessSession(sessionId, event.payload.harnessSessionId));
+        return this.#record("conversation", event.payload);
+      case "message":
+        if (event.payload.role === "assistant")
+          this.#add(0, () => runs.setLastMessage(runId, event.payload.text));
+        for (const row of messageRows(event.payload)) this.#record("message", row);
+        return;
+      case "tool":
+        return this.#record("tool", event.payload);
+      case "result":
+        this.#add(0, () => runs.setResult(runId, event.payload));
+        return this.#record("result", event.payload);
+    }
+  }
+
+  #record<K extends EventKind>(kind: K, payload: EventPayload<K>): void {
+    const { sessionId, runId } = this.spec;
+    this.#add(256, () => this.#context.store.events.append(sessionId, runId, kind, payload));
+  }
+
+  #add(bytes: number, write: () => void): void {
+    this.#context.journal.add({ sessionId: this.spec.sessionId, bytes, write });
+  }
+}

@@ -1,0 +1,101 @@
+/** Reading the log: pages of events, raw output, and the end of a session as clean text. */
+import type { EventRecord } from "../events.ts";
+import { type Page, pageEventsMax } from "../store/events.ts";
+import type { Store } from "../store/store.ts";
+import { type Tail, tailOf } from "../text/clean.ts";
+import { createTranscript } from "../text/transcript.ts";
+import type { Growth } from "./growth.ts";
+import { formatCursor, parseCursor } from "./cursor.ts";
+
+/** Rows of output read at once when it is streamed: about 64 of the largest make one megabyte. */
+const outputRowsAtOnce = 64;
+
+/** How far back a tail looks, bytes of payload for each byte wanted, since most of a terminal's output is no text. */
+const lookBackFactor = 16;
+
+export class LogReader {
+  readonly #store: Store;
+  readonly #growth: Growth;
+
+  constructor(store: Store, growth: Growth) {
+    this.#store = store;
+    this.#growth = growth;
+  }
+
+  get storeId(): string {
+    return this.#store.storeId;
+  }
+
+  cursorAt = (seq: number): string => formatCursor(this.#store.storeId, seq);
+  seqOf = (cursor: string): number => parseCursor(this.#store.storeId, cursor);
+  lastSeq = (): number => this.#store.events.lastSeq();
+
+  page(session: string, afterSeq: number, limit: number | undefined): Page {
+    return this.#store.events.page(session, afterSeq, limit ?? pageEventsMax);
+  }
+
+  lastEvents(session: string, count: number): EventRecord[] {
+    return this.#store.events.before(session, { count, payloadBytesMax: Number.MAX_SAFE_INTEGER });
+  }
+
+  /** Events after a cursor as they come, until the session is deleted or the reader leaves. */
+  async *follow(session: string, afterSeq: number, signal: AbortSignal): AsyncGenerator<EventRecord[]> {
+    let seq = afterSeq;
+    const growth = this.#growth.wakeups(session, signal);
+    try {
+      while (!signal.aborted && this.#store.sessions.find(session) !== undefined) {
+        const { events } = this.page(session, seq, undefined);
+        const last = events.at(-1);
+        if (last === undefined) await growth.next();
+        else {
+          seq = last.seq;
+          yield events;
+        }
+      }
+    } finally {
+      growth.stop();
+    }
+  }
+
+  /** Everything the session printed, in pieces; no read of the store is held between two of them. */
+  *output(session: string, afterSeq: number): Generator<Buffer, number> {
+    let seq = afterSeq;
+    for (;;) {
+      const rows = this.#store.events.output(session, seq, outputRowsAtOnce);
+      const last = rows.at(-1);
+      if (last === undefined) return seq;
+      seq = last.seq;
+      yield Buffer.concat(rows.map((row) => row.bytes));
+    }
+  }
+
+  /** Output after a cursor, at least one row of it and not many more bytes than wanted. */
+  outputUpTo(
+    session: string,
+    afterSeq: number,
+    bytesWanted: number,
+  ): { bytes: Buffer; seq: number; hasMore: boolean } {
+    const taken: Buffer[] = [];
+    let seq = afterSeq;
+    for (let bytes = 0; bytes < bytesWanted;) {
+      const [row] = this.#store.events.output(session, seq, 1);
+      if (row === undefined) break;
+      taken.push(row.bytes);
+      bytes += row.bytes.length;
+      seq = row.seq;
+    }
+    return {
+      bytes: Buffer.concat(taken),
+      seq,
+      hasMore: this.#store.events.output(session, seq, 1).length > 0,
+    };
+  }
+
+  /** The last lines of the session as text to read. */
+  tail(session: string, lines: number, maxBytes: number): Tail {
+    const transcript = createTranscript();
+    const recent = { count: 5000, payloadBytesMax: Math.max(64 * 1024, maxBytes * lookBackFactor) };
+    const text = this.#store.events.before(session, recent).map((event) => transcript.push(event));
+    return tailOf(text.join("") + transcript.flush(), { lines, maxBytes });
+  }
+}

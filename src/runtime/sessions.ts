@@ -1,0 +1,300 @@
+/**
+ * The life of sessions as the daemon decides it: launch, input, kill and the rituals. Processes belong to the hosts
+ * (`host/`), states and rows to the store; here stands what must be true before either is asked.
+ */
+import { randomUUID } from "node:crypto";
+import { Failure } from "../errors.ts";
+import { isLive } from "../events.ts";
+import type { Log } from "../log.ts";
+import type { RunRecord } from "../store/runs.ts";
+import type { SessionRecord } from "../store/sessions.ts";
+import type { Store } from "../store/store.ts";
+import { redactText } from "../text/redact.ts";
+import type { Environment, Environments } from "./environment.ts";
+import type { Growth } from "./growth.ts";
+import type { HarnessCatalog } from "./harness-catalog.ts";
+import type { LaunchMode, Permission } from "./harness/harness.ts";
+import type { EndsAs } from "./host/run.ts";
+import type { HostPool } from "./host-pool.ts";
+import { canonicalDirectory, resolvePlace } from "./project-root.ts";
+
+/** Characters of a prompt that serve as the title when the caller gives none. */
+const titleCharactersMax = 200;
+
+export interface LaunchInput {
+  readonly harness: string;
+  readonly projectRoot: string;
+  readonly prompt: string;
+  readonly cwd: string | undefined;
+  readonly title: string | undefined;
+  readonly model: string | undefined;
+  readonly launchMode: LaunchMode;
+  readonly permission: Permission | undefined;
+  readonly addDirs: readonly string[];
+  readonly labels: readonly string[];
+  readonly conversationId: string | undefined;
+  readonly familiarId: string | undefined;
+}
+
+export interface Launched {
+  readonly session: SessionRecord;
+  readonly runId: string;
+  /** The seq before the session's first event: a watch from here misses nothing. */
+  readonly cursorSeq: number;
+}
+
+export interface SessionsOptions {
+  readonly store: Store;
+  readonly growth: Growth;
+  readonly hosts: HostPool;
+  readonly harnesses: HarnessCatalog;
+  readonly environments: Environments;
+  readonly home: string;
+  readonly log: Log;
+}
+
+export class LiveSessions {
+  readonly #store: Store;
+  readonly #options: SessionsOptions;
+
+  constructor(options: SessionsOptions) {
+    this.#store = options.store;
+    this.#options = options;
+  }
+
+  /** Throws `session_not_found`. */
+  get(id: string): SessionRecord {
+    const session = this.#store.sessions.find(id);
+    if (session) return session;
+    throw new Failure("session_not_found", `there is no session ${id}`, {
+      hint: "List the sessions; archived ones are shown with includeArchived.",
+      details: { sessionId: id },
+    });
+  }
+
+  newestRun(id: string): RunRecord | undefined {
+    return this.#store.runs.newest(id);
+  }
+
+  /** Checks everything that can be known before, writes the record, then has a host spawn the harness. */
+  async launch(input: LaunchInput, callersEnv: Environment | undefined): Promise<Launched> {
+    const { harnesses, environments, hosts } = this.#options;
+    const place = resolvePlace(input.projectRoot, input.cwd);
+    const addDirs = input.addDirs.map((dir) => canonicalDirectory("addDirs", dir));
+    const permission =
+      input.permission ?? (input.launchMode === "interactive" ? undefined : "workspace-write");
+    const plan = harnesses.get(input.harness).plan({
+      mode: input.launchMode,
+      prompt: input.prompt,
+      model: input.model,
+      permission,
+      addDirs,
+      conversation: { kind: "new", id: randomUUID() },
+    });
+    const env = await environments.forCaller(callersEnv);
+    const { file, version } = await harnesses.find(input.harness, env);
+    const host = await hosts.current();
+
+    const sessionId = randomUUID();
+    const runId = randomUUID();
+    const cursorSeq = this.#store.events.lastSeq();
+    this.#store.write(() => {
+      this.#store.sessions.create(
+        {
+          id: sessionId,
+          project_root: place.projectRoot,
+          cwd: place.cwd,
+          harness: input.harness,
+          title: redactText(input.title ?? titleOf(input.prompt)),
+          launch_mode: input.launchMode,
+          permission: permission ?? null,
+          model: input.model ?? null,
+          add_dirs: addDirs,
+          labels: input.labels,
+          conversation_id: input.conversationId ?? null,
+          familiar_id: input.familiarId ?? null,
+        },
+        runId,
+      );
+      this.#store.runs.create(runId, sessionId);
+      this.#store.runs.giveTo(runId, host.pid);
+    });
+    this.#options.growth.tell([sessionId]);
+
+    await host.call("launch", {
+      runId,
+      sessionId,
+      harness: input.harness,
+      file,
+      args: [...plan.args],
+      cwd: place.cwd,
+      env: { ...env, ...this.#runEnvironment(sessionId, runId, plan.transport) },
+      transport: plan.transport,
+      format: plan.format,
+      stdin: plan.stdin,
+      prompt: input.prompt,
+      harnessSessionId: plan.harnessSessionId,
+      version,
+      launchMode: input.launchMode,
+      permission: permission ?? null,
+      model: input.model ?? null,
+      endsIdle: input.conversationId !== undefined,
+    });
+    return { session: this.get(sessionId), runId, cursorSeq };
+  }
+
+  async input(id: string, bytes: Buffer): Promise<void> {
+    const { session, run, host } = this.#live(id);
+    if (session.launch_mode === "nonInteractive") {
+      throw new Failure(
+        "input_not_accepted",
+        `session ${id} was launched as nonInteractive and reads no input`,
+        {
+          hint: "Launch with launchMode interactive to type into a session.",
+          details: { sessionId: id, launchMode: session.launch_mode },
+        },
+      );
+    }
+    await host.call("input", { runId: run.id, dataBase64: bytes.toString("base64") });
+  }
+
+  /** Throws `session_not_found` or `session_not_live`. */
+  requireLive(id: string): void {
+    this.#live(id);
+  }
+
+  async resize(id: string, columns: number, rows: number): Promise<void> {
+    const { run, host } = this.#live(id);
+    await host.call("resize", { runId: run.id, columns, rows });
+  }
+
+  /** How many people are attached to the session's terminal now. */
+  async attached(id: string, count: number): Promise<void> {
+    const run = this.#store.runs.newest(id);
+    await this.#options.hosts.get(run?.host_pid ?? null)?.call("attached", { runId: run?.id ?? "", count });
+  }
+
+  /** Ends the whole process tree. Throws `kill_failed` naming what survived; the session stays live then. */
+  async kill(id: string, graceMs: number, endsAs: EndsAs = "killed"): Promise<SessionRecord> {
+    const { run, host } = this.#live(id);
+    const { survivors } = await host.call("kill", { runId: run.id, graceMs, as: endsAs });
+    if (survivors.length > 0) {
+      const named = survivors.map(({ pid, command }) => `${pid} (${command})`).join(", ");
+      throw new Failure("kill_failed", `of session ${id} these processes could not be ended: ${named}`, {
+        hint: "End them by hand, then kill the session again.",
+        details: { sessionId: id, survivors },
+      });
+    }
+    return this.get(id);
+  }
+
+  archive(id: string): SessionRecord {
+    this.requireEnded(id, "archived");
+    return this.#setArchived(id, true);
+  }
+
+  summon(id: string): SessionRecord {
+    this.get(id);
+    return this.#setArchived(id, false);
+  }
+
+  /** Deletes the session and all that is known of it, for good. */
+  sacrifice(id: string): SessionRecord {
+    const session = this.requireEnded(id, "sacrificed");
+    this.#store.sessions.remove(id);
+    this.#options.growth.tell([id]);
+    return session;
+  }
+
+  /** Ends every live session, as the daemon stops. Answers those that were ended and those that were not. */
+  async orphanAll(graceMs: number): Promise<{ ended: SessionRecord[]; survived: SessionRecord[] }> {
+    const ended: SessionRecord[] = [];
+    const survived: SessionRecord[] = [];
+    const endOne = async (session: SessionRecord): Promise<void> => {
+      try {
+        ended.push(await this.kill(session.id, graceMs, "orphaned"));
+      } catch (err) {
+        // It may have ended by itself meanwhile, which is what was wanted.
+        if (!isLive(this.get(session.id).status)) return;
+        this.#options.log.error({ err, session: session.id }, "a session could not be ended");
+        survived.push(session);
+      }
+    };
+    await Promise.all(this.#store.sessions.live().map(endOne));
+    return { ended, survived };
+  }
+
+  /** What this host held is over: the sessions become `orphaned` and their leftover processes are ended. */
+  async orphanLostRuns(isLost: (run: RunRecord) => boolean): Promise<void> {
+    for (const run of this.#store.runs.open().filter(isLost)) {
+      const reason = "the host that held the process is gone";
+      this.#store.write(() => {
+        this.#store.runs.ended({ id: run.id, exitCode: null, signal: null, reason });
+        this.#store.sessions.move({ session: run.session_id, run: run.id, to: "orphaned", reason });
+        this.#store.events.append(run.session_id, run.id, "exit", {
+          status: "orphaned",
+          exitCode: null,
+          reason,
+        });
+      });
+      this.#options.growth.tell([run.session_id]);
+      this.#options.log.warn({ session: run.session_id, pid: run.pid, code: "orphaned" }, reason);
+      await this.#reap(run);
+    }
+  }
+
+  async #reap(run: RunRecord): Promise<void> {
+    const host = await this.#options.hosts.current();
+    const { survivors } = await host.call("reap", {
+      runId: run.id,
+      pid: run.pid ?? 0,
+      startTime: run.pid_started_at ?? "",
+    });
+    if (survivors.length === 0) return;
+    this.#options.log.error(
+      { session: run.session_id, survivors, code: "kill_failed" },
+      "leftover processes survive",
+    );
+  }
+
+  #live(id: string) {
+    const session = this.get(id);
+    const run = this.#store.runs.newest(id);
+    const host = this.#options.hosts.get(run?.host_pid ?? null);
+    if (isLive(session.status) && run && host) return { session, run, host };
+    throw new Failure("session_not_live", `session ${id} is not live (${session.status})`, {
+      hint: "Look at its status and output, or launch a new session.",
+      details: { sessionId: id, status: session.status },
+    });
+  }
+
+  /** Throws `session_live`, saying what cannot be done to it (a participle). */
+  requireEnded(id: string, what: string): SessionRecord {
+    const session = this.get(id);
+    if (!isLive(session.status)) return session;
+    throw new Failure("session_live", `session ${id} is live and cannot be ${what}`, {
+      hint: "Kill it or wait for its end first.",
+      details: { sessionId: id, status: session.status },
+    });
+  }
+
+  #setArchived(id: string, archived: boolean): SessionRecord {
+    const isArchived = this.get(id).archived_at !== null;
+    if (isArchived !== archived) this.#store.sessions.setArchived(id, archived);
+    return this.get(id);
+  }
+
+  #runEnvironment(sessionId: string, runId: string, transport: "pty" | "pipes"): Environment {
+    return {
+      COVEN_HOME: this.#options.home,
+      COVEN_SESSION_ID: sessionId,
+      COVEN_RUN_ID: runId,
+      ...(transport === "pty" ? { TERM: "xterm-256color" } : {}),
+    };
+  }
+}
+
+function titleOf(prompt: string): string {
+  const text = prompt.trim();
+  return text.length <= titleCharactersMax ? text : `${text.slice(0, titleCharactersMax)}…`;
+}

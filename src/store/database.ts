@@ -1,0 +1,111 @@
+/**
+ * The ledger: one SQLite file in WAL mode with two writers, the daemon and a host.
+ *
+ * Every write is an immediate transaction and short, because the other writer waits for it. Both writers commit in
+ * turn, so `seq` grows in commit order and a reader that has seen N misses nothing below it. No read is held across
+ * an await: an open read keeps the WAL from being folded back, and it grows without end.
+ */
+import { randomBytes } from "node:crypto";
+import { chmodSync, existsSync } from "node:fs";
+import Database from "better-sqlite3";
+import { Failure } from "../errors.ts";
+import { migrations } from "./migrations.ts";
+
+/** "Covn" read as a big-endian number: tells our file from any other program's. */
+const applicationId = 0x436f766e;
+
+/**
+ * How long a writer waits for the other one inside a call, ms, which stops everything else it does. The daemon's
+ * callers need the answer; the host queues what it could not write and tries again.
+ */
+export const busyTimeoutMs = { daemon: 2000, host: 20 } as const;
+
+export type Db = Database.Database;
+
+export interface Ledger {
+  readonly db: Db;
+  /** Random, made with the file: a cursor names it, so that one of another store is known. */
+  readonly storeId: string;
+  /** Runs `work` in one immediate transaction; nested calls join the outer one. */
+  readonly write: <T>(work: () => T) => T;
+  readonly close: () => void;
+}
+
+/** Opens the ledger, making or migrating it. Throws `store_unusable` for a file that is not ours or newer. */
+export function openLedger(path: string, writer: keyof typeof busyTimeoutMs): Ledger {
+  const isNew = !existsSync(path);
+  const db = openDatabase(path, busyTimeoutMs[writer]);
+  try {
+    if (isNew) chmodSync(path, 0o600);
+    requireOurs(db, path);
+    db.pragma("journal_mode = WAL");
+    db.pragma("synchronous = NORMAL");
+    db.pragma("foreign_keys = ON");
+    db.pragma("secure_delete = ON");
+    migrate(db);
+    return {
+      db,
+      storeId: db.prepare<[], string>("SELECT id FROM store").pluck().get() ?? "",
+      write: (work) => (db.inTransaction ? work() : db.transaction(work).immediate()),
+      close: () => db.close(),
+    };
+  } catch (error) {
+    db.close();
+    if (error instanceof Failure) throw error;
+    throw unusable(path, error);
+  }
+}
+
+function openDatabase(path: string, timeout: number): Db {
+  try {
+    return new Database(path, { timeout });
+  } catch (error) {
+    throw unusable(path, error);
+  }
+}
+
+function unusable(path: string, cause: unknown): Failure {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new Failure("store_unusable", `the store ${path} cannot be opened: ${why}`, {
+    hint: "Move the file away to begin with an empty store, or set COVEN_HOME to another folder.",
+    details: { path },
+    cause,
+  });
+}
+
+function requireOurs(db: Db, path: string): void {
+  const tables = Number(db.prepare("SELECT count(*) FROM sqlite_schema").pluck().get());
+  const id = Number(db.pragma("application_id", { simple: true }));
+  const version = Number(db.pragma("user_version", { simple: true }));
+  if (tables > 0 && id !== applicationId) {
+    throw new Failure("store_unusable", `${path} belongs to another program, perhaps the published Coven`, {
+      hint: "Set COVEN_HOME to another folder; the file was left as it is.",
+      details: { path, applicationId: id },
+    });
+  }
+  if (version > migrations.length) {
+    throw new Failure(
+      "store_unusable",
+      `${path} was written by a newer Coven (version ${version}, this one knows ${migrations.length})`,
+      {
+        hint: "Install the newer Coven again, or set COVEN_HOME to another folder.",
+        details: { path, version, knownVersion: migrations.length },
+      },
+    );
+  }
+}
+
+function migrate(db: Db): void {
+  if (Number(db.pragma("user_version", { simple: true })) === migrations.length) return;
+  const step = db.transaction(() => {
+    // Read again under the write lock: a host or another daemon may have migrated meanwhile.
+    const from = Number(db.pragma("user_version", { simple: true }));
+    for (const sql of migrations.slice(from)) db.exec(sql);
+    if (from === 0) {
+      db.pragma(`application_id = ${applicationId}`);
+      db.prepare("INSERT INTO store (id) VALUES (?)").run(randomBytes(4).toString("hex"));
+    }
+    db.pragma(`user_version = ${migrations.length}`);
+  });
+  step.immediate();
+}

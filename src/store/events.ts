@@ -1,0 +1,165 @@
+/**
+ * The log: append-only rows in one sequence over all sessions.
+ *
+ * An output row holds bytes as they were printed (after redaction) and ends at a character border, so that each row
+ * reads as text by itself; its `payload` column is the stream's name, or null for a pty. Every other row holds JSON.
+ */
+import type { EventKind, EventPayload, EventRecord, SessionStatus } from "../events.ts";
+import type { Ledger } from "./database.ts";
+import { now, statement } from "./rows.ts";
+
+/** Most that one answer without a limit holds: what published clients take before they give up on a session. */
+export const pageEventsMax = 500;
+export const pageBytesMax = 900_000;
+
+export type OutputStream = "stdout" | "stderr";
+
+interface EventRow {
+  seq: number;
+  session_id: string;
+  kind: string;
+  payload: string | null;
+  bytes: Buffer | null;
+  created_at: string;
+}
+
+export interface Page {
+  readonly events: EventRecord[];
+  readonly hasMore: boolean;
+}
+
+export interface OutputRow {
+  readonly seq: number;
+  readonly bytes: Buffer;
+}
+
+export type EventLog = ReturnType<typeof openEventLog>;
+
+export function openEventLog({ db }: Ledger) {
+  const insert = statement(
+    db,
+    `INSERT INTO events (session_id, run_id, kind, payload, bytes, created_at)
+     VALUES (:session, :run, :kind, :payload, :bytes, :at)`,
+  );
+  const after = statement<EventRow>(
+    db,
+    `SELECT seq, session_id, kind, payload, bytes, created_at FROM events
+     WHERE session_id = :session AND seq > :after ORDER BY seq LIMIT :limit`,
+  );
+  const outputAfter = statement<OutputRow>(
+    db,
+    `SELECT seq, bytes FROM events
+     WHERE session_id = :session AND seq > :after AND kind = 'output' AND coalesce(payload, '') <> 'stderr'
+     ORDER BY seq LIMIT :limit`,
+  );
+  const newestFirst = statement<EventRow>(
+    db,
+    `SELECT seq, session_id, kind, payload, bytes, created_at FROM events
+     WHERE session_id = :session ORDER BY seq DESC`,
+  );
+  const last = statement<{ seq: number }>(db, "SELECT seq FROM sqlite_sequence WHERE name = 'events'");
+  const statusAfter = statement<{ seq: number; payload: string }>(
+    db,
+    `SELECT seq, payload FROM events WHERE session_id = :session AND seq > :after AND kind = 'status' ORDER BY seq`,
+  );
+
+  return {
+    append<K extends EventKind>(
+      session: string,
+      run: string | null,
+      kind: K,
+      payload: EventPayload<K>,
+    ): number {
+      const done = insert.run({
+        session,
+        run,
+        kind,
+        payload: JSON.stringify(payload),
+        bytes: null,
+        at: now(),
+      });
+      return Number(done.lastInsertRowid);
+    },
+
+    appendOutput(session: string, run: string, stream: OutputStream | null, bytes: Buffer): number {
+      const done = insert.run({ session, run, kind: "output", payload: stream, bytes, at: now() });
+      return Number(done.lastInsertRowid);
+    },
+
+    /** Events after a cursor, at most `limit` and about `pageBytesMax` of them, never none where there are some. */
+    page(session: string, afterSeq: number, limit: number): Page {
+      const events: EventRecord[] = [];
+      let bytes = 0;
+      for (const row of after.all({ session, after: afterSeq, limit: limit + 1 })) {
+        const record = toRecord(row);
+        bytes += record.payload_json.length;
+        if (events.length === limit || (events.length > 0 && bytes > pageBytesMax))
+          return { events, hasMore: true };
+        events.push(record);
+      }
+      return { events, hasMore: false };
+    },
+
+    /** What was printed after a cursor, without a structured harness's standard error. */
+    output: (session: string, afterSeq: number, limit: number): OutputRow[] =>
+      outputAfter.all({ session, after: afterSeq, limit }),
+
+    /** The newest events, oldest first: as many as fit both limits, at least one where there is one. */
+    before(
+      session: string,
+      { count, payloadBytesMax }: { count: number; payloadBytesMax: number },
+    ): EventRecord[] {
+      const found: EventRecord[] = [];
+      let bytes = 0;
+      for (const row of newestFirst.iterate({ session })) {
+        const record = toRecord(row);
+        bytes += record.payload_json.length;
+        if (found.length === count || (found.length > 0 && bytes > payloadBytesMax)) break;
+        found.push(record);
+      }
+      return found.reverse();
+    },
+
+    /** The first move after the cursor into one of the wanted states. */
+    firstMoveTo(
+      session: string,
+      afterSeq: number,
+      isWanted: (status: string) => boolean,
+    ): number | undefined {
+      for (const row of statusAfter.all({ session, after: afterSeq })) {
+        const move: unknown = JSON.parse(row.payload);
+        if (isMove(move) && isWanted(move.to)) return row.seq;
+      }
+      return undefined;
+    },
+
+    lastSeq: (): number => last.get()?.seq ?? 0,
+  };
+}
+
+const isMove = (payload: unknown): payload is { to: SessionStatus } =>
+  typeof payload === "object" && payload !== null && "to" in payload && typeof payload.to === "string";
+
+function toRecord(row: EventRow): EventRecord {
+  return {
+    seq: row.seq,
+    id: eventId(row.seq),
+    session_id: row.session_id,
+    kind: row.kind,
+    payload_json: row.bytes ? outputPayload(row.bytes, row.payload) : (row.payload ?? "{}"),
+    created_at: row.created_at,
+  };
+}
+
+const outputPayload = (bytes: Buffer, stream: string | null): string =>
+  JSON.stringify(
+    stream === null ? { data: bytes.toString("utf8") } : { data: bytes.toString("utf8"), stream },
+  );
+
+/** An event's id says its place in the log, so that a cursor may be given either way. */
+export const eventId = (seq: number): string => `evt-${seq}`;
+
+export function seqOfEventId(id: string): number | undefined {
+  const digits = /^evt-(\d{1,15})$/.exec(id)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}

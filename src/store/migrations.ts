@@ -1,0 +1,74 @@
+/**
+ * The shape of the store, as numbered steps. A step that has shipped is never edited; while an older host may live,
+ * steps only add. `user_version` says how many have run.
+ */
+export const migrations: readonly string[] = [
+  // 1: sessions, their runs, the log, the hosts that own processes
+  `
+  CREATE TABLE store (
+    id TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,
+    project_root TEXT NOT NULL,
+    cwd TEXT NOT NULL,
+    harness TEXT NOT NULL,
+    title TEXT NOT NULL,
+    status TEXT NOT NULL,
+    exit_code INTEGER,
+    launch_mode TEXT NOT NULL,
+    permission TEXT,
+    model TEXT,
+    add_dirs TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    visibility TEXT NOT NULL DEFAULT 'private',
+    conversation_id TEXT,
+    harness_session_id TEXT,
+    familiar_id TEXT,
+    external INTEGER NOT NULL DEFAULT 0,
+    transcript_path TEXT,
+    archived_at TEXT,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    last_activity_at TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX sessions_newest ON sessions (created_at DESC, id DESC);
+  CREATE INDEX sessions_live ON sessions (status) WHERE status IN ('created', 'running');
+
+  CREATE TABLE runs (
+    id TEXT PRIMARY KEY,
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    host_pid INTEGER,
+    pid INTEGER,
+    pid_started_at TEXT,
+    exit_code INTEGER,
+    signal TEXT,
+    reason TEXT,
+    result TEXT,
+    last_message TEXT,
+    created_at TEXT NOT NULL,
+    ended_at TEXT,
+    UNIQUE (session_id, number)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    run_id TEXT,
+    kind TEXT NOT NULL,
+    payload TEXT,
+    bytes BLOB,
+    created_at TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX events_of_session ON events (session_id, seq);
+
+  CREATE TABLE hosts (
+    pid INTEGER PRIMARY KEY,
+    started_at TEXT NOT NULL,
+    socket TEXT NOT NULL,
+    protocol INTEGER NOT NULL
+  ) STRICT;
+  `,
+];

@@ -1,0 +1,92 @@
+/** One row per harness process of a session: who holds it, which process it is, and how it ended. */
+import { z } from "zod";
+import { type EventPayload, eventPayloads } from "../events.ts";
+import type { Ledger } from "./database.ts";
+import { now, statement } from "./rows.ts";
+
+export interface RunRecord {
+  readonly id: string;
+  readonly session_id: string;
+  readonly number: number;
+  readonly host_pid: number | null;
+  readonly pid: number | null;
+  /** The operating system's start time of the process, opaque; with the pid it names one process for good. */
+  readonly pid_started_at: string | null;
+  readonly exit_code: number | null;
+  readonly signal: string | null;
+  readonly reason: string | null;
+  readonly result: EventPayload<"result"> | null;
+  readonly last_message: string | null;
+  readonly created_at: string;
+  readonly ended_at: string | null;
+}
+
+interface RunRow extends Omit<RunRecord, "result"> {
+  result: string | null;
+}
+
+export interface RunEnd {
+  readonly id: string;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly reason: string | null;
+}
+
+export type Runs = ReturnType<typeof openRuns>;
+
+export function openRuns({ db }: Ledger) {
+  const insert = statement(
+    db,
+    `INSERT INTO runs (id, session_id, number, created_at)
+     SELECT :id, :session, coalesce(max(number), 0) + 1, :at FROM runs WHERE session_id = :session`,
+  );
+  const setProcess = statement(
+    db,
+    "UPDATE runs SET host_pid = :host, pid = :pid, pid_started_at = :started WHERE id = :id",
+  );
+  const setHost = statement(db, "UPDATE runs SET host_pid = :host WHERE id = :id");
+  const setEnd = statement(
+    db,
+    "UPDATE runs SET exit_code = :exit_code, signal = :signal, reason = :reason, ended_at = :at WHERE id = :id",
+  );
+  const setResult = statement(db, "UPDATE runs SET result = :result WHERE id = :id");
+  const setLastMessage = statement(db, "UPDATE runs SET last_message = :text WHERE id = :id");
+  const newest = statement<RunRow>(
+    db,
+    "SELECT * FROM runs WHERE session_id = :session ORDER BY number DESC LIMIT 1",
+  );
+  const open = statement<RunRow>(db, "SELECT * FROM runs WHERE ended_at IS NULL");
+  const byId = statement<RunRow>(db, "SELECT * FROM runs WHERE id = :id");
+
+  return {
+    create: (id: string, session: string): void => {
+      insert.run({ id, session, at: now() });
+    },
+    /** Says which host will hold the run, before it is asked to. */
+    giveTo: (id: string, host: number): void => {
+      setHost.run({ id, host });
+    },
+    started: (id: string, host: number, pid: number, startedAt: string | null): void => {
+      setProcess.run({ id, host, pid, started: startedAt });
+    },
+    ended: ({ id, exitCode, signal, reason }: RunEnd): void => {
+      setEnd.run({ id, exit_code: exitCode, signal, reason, at: now() });
+    },
+    setResult: (id: string, result: EventPayload<"result">): void => {
+      setResult.run({ id, result: JSON.stringify(result) });
+    },
+    setLastMessage: (id: string, text: string): void => {
+      setLastMessage.run({ id, text });
+    },
+    find: (id: string): RunRecord | undefined => toRecord(byId.get({ id })),
+    newest: (session: string): RunRecord | undefined => toRecord(newest.get({ session })),
+    /** Runs without an ending, live ones and those whose host is lost. */
+    open: (): RunRecord[] => open.all().flatMap((row) => toRecord(row) ?? []),
+  };
+}
+
+const resultColumn = z.string().transform((json) => eventPayloads.result.parse(JSON.parse(json)));
+
+function toRecord(row: RunRow | undefined): RunRecord | undefined {
+  return row && { ...row, result: row.result === null ? null : resultColumn.parse(row.result) };
+}

@@ -1,0 +1,228 @@
+/** The durable record of each harness conversation, and the one function that moves it between states. */
+import { type SessionStatus, isLive } from "../events.ts";
+import type { Ledger } from "./database.ts";
+import type { EventLog } from "./events.ts";
+import { now, statement } from "./rows.ts";
+
+/** A session as every surface shows it: the published record's fields first, then ours. */
+export interface SessionRecord {
+  readonly id: string;
+  readonly project_root: string;
+  readonly harness: string;
+  readonly title: string;
+  readonly status: SessionStatus;
+  readonly exit_code: number | null;
+  readonly archived_at: string | null;
+  readonly created_at: string;
+  readonly updated_at: string;
+  readonly conversation_id: string | null;
+  readonly familiar_id: string | null;
+  readonly execution_binding: null;
+  readonly labels: readonly string[];
+  readonly visibility: string;
+  readonly external: boolean;
+  readonly transcript_path: string | null;
+  readonly cwd: string;
+  readonly launch_mode: string;
+  readonly permission: string | null;
+  readonly model: string | null;
+  readonly add_dirs: readonly string[];
+  readonly harness_session_id: string | null;
+  readonly last_activity_at: string;
+}
+
+export type NewSession = Pick<
+  SessionRecord,
+  | "id"
+  | "project_root"
+  | "cwd"
+  | "harness"
+  | "title"
+  | "launch_mode"
+  | "permission"
+  | "model"
+  | "add_dirs"
+  | "labels"
+  | "conversation_id"
+  | "familiar_id"
+>;
+
+interface SessionRow extends Omit<SessionRecord, "labels" | "add_dirs" | "external" | "execution_binding"> {
+  labels: string;
+  add_dirs: string;
+  external: number;
+}
+
+/** Where a listing goes on: the last row that was shown. */
+export interface ListPosition {
+  readonly createdAt: string;
+  readonly id: string;
+}
+
+export interface ListFilter {
+  readonly status: SessionStatus | undefined;
+  readonly projectRoot: string | undefined;
+  readonly label: string | undefined;
+  readonly includeArchived: boolean;
+  readonly limit: number;
+  readonly before: ListPosition | undefined;
+}
+
+/** From each state, where a session may go. Ended sessions run again when they are woken. */
+const moves: Readonly<Record<SessionStatus, readonly SessionStatus[]>> = {
+  created: ["running", "failed", "killed", "orphaned"],
+  running: ["completed", "idle", "failed", "killed", "orphaned"],
+  idle: ["running"],
+  completed: ["running"],
+  failed: ["running"],
+  killed: ["running"],
+  orphaned: ["running"],
+};
+
+export interface Move {
+  readonly session: string;
+  readonly run: string | null;
+  readonly to: SessionStatus;
+  readonly exitCode?: number | null;
+  readonly reason?: string | undefined;
+}
+
+export type Sessions = ReturnType<typeof openSessions>;
+
+export function openSessions({ db, write }: Ledger, events: EventLog) {
+  const insert = statement(
+    db,
+    `INSERT INTO sessions (id, project_root, cwd, harness, title, status, launch_mode, permission, model, add_dirs,
+       labels, conversation_id, familiar_id, created_at, updated_at, last_activity_at)
+     VALUES (:id, :project_root, :cwd, :harness, :title, 'created', :launch_mode, :permission, :model, :add_dirs,
+       :labels, :conversation_id, :familiar_id, :at, :at, :at)`,
+  );
+  const byId = statement<SessionRow>(db, "SELECT * FROM sessions WHERE id = :id");
+  const live = statement<SessionRow>(db, "SELECT * FROM sessions WHERE status IN ('created', 'running')");
+  const liveCount = statement<{ count: number }>(
+    db,
+    "SELECT count(*) AS count FROM sessions WHERE status IN ('created', 'running')",
+  );
+  const list = statement<SessionRow>(
+    db,
+    `SELECT * FROM sessions
+     WHERE (:status IS NULL OR status = :status)
+       AND (:root IS NULL OR project_root = :root)
+       AND (:label IS NULL OR EXISTS (SELECT 1 FROM json_each(labels) WHERE value = :label))
+       AND (:archived = 1 OR archived_at IS NULL)
+       AND (:before_at IS NULL OR (created_at, id) < (:before_at, :before_id))
+     ORDER BY created_at DESC, id DESC LIMIT :limit`,
+  );
+  const setStatus = statement(
+    db,
+    `UPDATE sessions SET status = :status, exit_code = :exit_code, updated_at = :at, last_activity_at = :at
+     WHERE id = :id`,
+  );
+  const setArchived = statement(
+    db,
+    "UPDATE sessions SET archived_at = :archived, updated_at = :at WHERE id = :id",
+  );
+  const setHarnessSession = statement(db, "UPDATE sessions SET harness_session_id = :value WHERE id = :id");
+  const touch = statement(db, "UPDATE sessions SET last_activity_at = :at WHERE id = :id");
+  const remove = statement(db, "DELETE FROM sessions WHERE id = :id");
+
+  const find = (id: string): SessionRecord | undefined => {
+    const row = byId.get({ id });
+    return row && toRecord(row);
+  };
+
+  return {
+    find,
+
+    /** Writes the record in state `created`, with its status event. */
+    create(session: NewSession, run: string): void {
+      write(() => {
+        const { labels, add_dirs, ...fields } = session;
+        insert.run({
+          ...fields,
+          labels: JSON.stringify(labels),
+          add_dirs: JSON.stringify(add_dirs),
+          at: now(),
+        });
+        events.append(session.id, run, "status", { from: null, to: "created" });
+      });
+    },
+
+    /** The only way a session changes its state; appends the status event in the same transaction. */
+    move({ session, run, to, exitCode = null, reason }: Move): void {
+      write(() => {
+        const from = find(session)?.status;
+        if (from === undefined) throw new Error(`session ${session} is gone`);
+        if (!moves[from].includes(to)) throw new Error(`session ${session} cannot go from ${from} to ${to}`);
+        setStatus.run({ id: session, status: to, exit_code: exitCode, at: now() });
+        events.append(session, run, "status", reason === undefined ? { from, to } : { from, to, reason });
+      });
+    },
+
+    list: (filter: ListFilter): SessionRecord[] =>
+      list
+        .all({
+          status: filter.status ?? null,
+          root: filter.projectRoot ?? null,
+          label: filter.label ?? null,
+          archived: filter.includeArchived ? 1 : 0,
+          before_at: filter.before?.createdAt ?? null,
+          before_id: filter.before?.id ?? null,
+          limit: filter.limit,
+        })
+        .map(toRecord),
+
+    live: (): SessionRecord[] => live.all().map(toRecord),
+    liveCount: (): number => liveCount.get()?.count ?? 0,
+    setArchived: (id: string, archived: boolean): void => {
+      setArchived.run({ id, archived: archived ? now() : null, at: now() });
+    },
+    setHarnessSession: (id: string, value: string): void => {
+      setHarnessSession.run({ id, value });
+    },
+    touch: (id: string): void => {
+      touch.run({ id, at: now() });
+    },
+
+    /** Deletes an ended session with its runs and events. Answers whether there was one. */
+    remove: (id: string): boolean =>
+      write(() => {
+        const status = find(id)?.status;
+        if (status === undefined || isLive(status)) return false;
+        return remove.run({ id }).changes > 0;
+      }),
+  };
+}
+
+function toRecord({ labels, add_dirs, external, ...row }: SessionRow): SessionRecord {
+  return {
+    id: row.id,
+    project_root: row.project_root,
+    harness: row.harness,
+    title: row.title,
+    status: row.status,
+    exit_code: row.exit_code,
+    archived_at: row.archived_at,
+    created_at: row.created_at,
+    updated_at: row.updated_at,
+    conversation_id: row.conversation_id,
+    familiar_id: row.familiar_id,
+    execution_binding: null,
+    labels: stringList(labels),
+    visibility: row.visibility,
+    external: external === 1,
+    transcript_path: row.transcript_path,
+    cwd: row.cwd,
+    launch_mode: row.launch_mode,
+    permission: row.permission,
+    model: row.model,
+    add_dirs: stringList(add_dirs),
+    harness_session_id: row.harness_session_id,
+    last_activity_at: row.last_activity_at,
+  };
+}
+
+function stringList(json: string): string[] {
+  const value: unknown = JSON.parse(json);
+  return Array.isArray(value) ? value.map(String) : [];
+}

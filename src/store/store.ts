@@ -1,0 +1,22 @@
+/** Everything that is remembered, opened once per process and handed on. */
+import { openLedger } from "./database.ts";
+import { openEventLog } from "./events.ts";
+import { openHosts } from "./hosts.ts";
+import { openRuns } from "./runs.ts";
+import { openSessions } from "./sessions.ts";
+
+export type Store = ReturnType<typeof openStore>;
+
+export function openStore(path: string, writer: "daemon" | "host") {
+  const ledger = openLedger(path, writer);
+  const events = openEventLog(ledger);
+  return {
+    storeId: ledger.storeId,
+    write: ledger.write,
+    events,
+    sessions: openSessions(ledger, events),
+    runs: openRuns(ledger),
+    hosts: openHosts(ledger),
+    close: ledger.close,
+  };
+}

@@ -1,0 +1,70 @@
+/**
+ * The log of a session as text to read: what a terminal harness printed without its escape sequences, and what a
+ * structured harness said, instead of its JSON.
+ */
+import { z } from "zod";
+import { eventPayloads } from "../events.ts";
+import { createCleaner } from "./clean.ts";
+
+export interface TranscriptEvent {
+  readonly kind: string;
+  readonly payload_json: string;
+}
+
+export interface Transcript {
+  /** The text that this event adds. */
+  readonly push: (event: TranscriptEvent) => string;
+  /** What an unfinished line still held. */
+  readonly flush: () => string;
+}
+
+export function createTranscript(): Transcript {
+  const terminal = createCleaner();
+  const errors = createCleaner();
+  let unfinished = "";
+  let isContinued = false;
+
+  /** Of a structured harness's standard output only lines that are no JSON: the rest is told by typed events. */
+  const plainLines = (data: string): string => {
+    const lines = (unfinished + data).split("\n");
+    unfinished = lines.pop() ?? "";
+    return lines
+      .filter((line) => line !== "" && !line.startsWith("{"))
+      .map((line) => `${line}\n`)
+      .join("");
+  };
+
+  const says = {
+    output: on(eventPayloads.output, ({ data, stream }) => {
+      if (stream === undefined) return terminal.push(data);
+      return stream === "stderr" ? errors.push(data) : plainLines(data);
+    }),
+    message: on(eventPayloads.message, ({ role, text, more }) => {
+      const head = isContinued ? "" : role === "user" ? "> " : "";
+      isContinued = more === true;
+      return `${head}${text}${isContinued ? "" : "\n"}`;
+    }),
+    tool: on(eventPayloads.tool, ({ name, state, input, output }) => {
+      if (state === "started") return `[${name}] ${input ?? ""}\n`;
+      return state === "failed" ? `[${name} failed] ${output ?? ""}\n` : "";
+    }),
+    result: on(eventPayloads.result, ({ outcome, error, deniedPermissions = [] }) => {
+      const denied = deniedPermissions.map(({ tool, input }) => `[denied] ${tool} ${input ?? ""}\n`).join("");
+      return outcome === "error" ? `${denied}[error] ${error ?? "the harness reports an error"}\n` : denied;
+    }),
+  };
+  const speakers = new Map<string, (json: string) => string>(Object.entries(says));
+
+  return {
+    push: ({ kind, payload_json }) => speakers.get(kind)?.(payload_json) ?? "",
+    flush: () => terminal.flush() + errors.flush() + plainLines("\n"),
+  };
+}
+
+/** A payload that is not as expected adds nothing. */
+const on =
+  <T>(schema: z.ZodType<T>, say: (payload: T) => string) =>
+  (json: string): string => {
+    const payload = schema.safeParse(JSON.parse(json));
+    return payload.success ? say(payload.data) : "";
+  };
