@@ -5,7 +5,15 @@
  * than HELD_BYTES_MAX and a prefix. Labels are not held. The caller calls `flush` when the stream pauses or
  * ends; what was passed by then cannot be taken back, but the rest of the same secret still does not leak.
  */
-import { begunPrefix, CONTEXT_BYTES, judge, TRIGGER, type Secret, type Verdict } from "./secret-formats.ts";
+import {
+  begunPrefix,
+  CONTEXT_BYTES,
+  judge,
+  LABEL_BYTES_MAX,
+  TRIGGER,
+  type Secret,
+  type Verdict,
+} from "./secret-formats.ts";
 
 export const REDACTED = "[REDACTED]";
 
@@ -109,7 +117,8 @@ const redact = (all: string, passedLength: number, isAll: boolean): Redaction =>
 
 /** The first secret that is not passed already, or the first place that is undecided. */
 const firstSecret = (text: string, passed: number, isAll: boolean): Verdict => {
-  let from = 0;
+  // Where text before was let go, a label at the edge may be half a label, and its value is long decided.
+  let from = passed < CONTEXT_BYTES ? 0 : LABEL_BYTES_MAX;
   for (;;) {
     TRIGGER.lastIndex = from;
     if (!TRIGGER.test(text)) return undefined;

@@ -12,8 +12,11 @@ import { looksSecret, looksSecretInCode, looksSecretInSettings, mayBeSecret } fr
 /** No credential but a PEM block, which is redacted as it streams, is longer; a longer run is judged by this. */
 export const HELD_BYTES_MAX = 4096;
 
-/** Holds the longest label (64), what may stand between it and its value, and the character before it. */
-export const CONTEXT_BYTES = 256;
+/** No label with its sign (64 and some 40 bytes), and nothing between a sign and its value, is longer. */
+export const LABEL_BYTES_MAX = 128;
+
+/** What is kept of the text before, so that a value that comes later still finds its whole label. */
+export const CONTEXT_BYTES = 2 * LABEL_BYTES_MAX;
 
 /** The PEM of a 16384-bit RSA key is below 13 KB; a cookie header may be 16 KB in common servers. */
 const STREAMED_BYTES_MAX = 16 * 1024;
@@ -231,7 +234,8 @@ const judgeToken = (place: Place): Verdict => {
   const run = runAt(format.run, place.at, place);
   if (run.isUndecided) return undecided(start);
   const length = format.lengthOf(run.value, run.next === undefined);
-  return length === 0 ? undefined : secret(start, place.at + length, format.more);
+  if (length === 0) return undefined;
+  return secret(start, place.at + length, run.next === undefined ? format.more : NO_MORE);
 };
 
 const PEM_BEFORE = /(?<=-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----)/y;
@@ -339,9 +343,9 @@ const judgeAssigned = (place: Place, name: string): Verdict => {
     return isClosed && looksSecret(run.value) ? secret(start, run.end, /[!#-&(-[\]-_a-~]*/y) : undefined;
   }
   if (run.next !== undefined && /[([{`]/.test(run.next)) return undefined;
-  const isCode =
-    (place.text[place.at - 1] === "=" && (place.text[place.at - 2] === " " || lead?.[1] !== "")) ||
-    (run.next !== undefined && /[,;)}\]]/.test(run.next));
+  const isSpaced = place.text[place.at - 1] === "=" && (place.text[place.at - 2] === " " || lead?.[1] !== "");
+  const isClosed = run.next !== undefined && /[,;)}\]]/.test(run.next);
+  const isCode = isSpaced || (isClosed && name !== name.toUpperCase());
   const isSecret = isCode ? looksSecretInCode(run.value) : looksSecretInSettings(run.value, name);
   return isSecret ? secret(start, run.end, /[\w+/.~!@#$%^*?-]*/y) : undefined;
 };
