@@ -45,7 +45,7 @@ function harnessRecord(harness: Harness, path: string | undefined): CapabilityRe
   return {
     id: `harness.${harness.id}`,
     label: harness.label,
-    adapter: harness.source === "built-in" ? "coven-daemon" : harness.source,
+    adapter: harness.source === "built in" ? "coven-daemon" : harness.source,
     status: path === undefined ? "missingSetup" : "available",
     policy: "allow",
     actions: ["run"],

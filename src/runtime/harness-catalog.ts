@@ -81,7 +81,7 @@ export class HarnessCatalog {
 
   /** What the program says of itself. Only built-in harnesses are asked: of others nobody knows what the flag does. */
   version(harness: Harness, file: string, env: Environment): Promise<string | null> {
-    if (harness.source !== "built-in") return Promise.resolve(null);
+    if (harness.source !== "built in") return Promise.resolve(null);
     const key = `${file} ${statSync(file).mtimeMs}`;
     const known = this.#versions.get(key);
     if (known) return known;

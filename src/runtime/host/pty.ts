@@ -169,11 +169,16 @@ const signalName = (number: number): string =>
 function loadNative(): { native: NativePty; helperPath: string } {
   const require = createRequire(import.meta.url);
   const home = dirname(require.resolve("node-pty/package.json"));
-  const folders = ["build/Release", `prebuilds/${process.platform}-${process.arch}`].map((name) => join(home, name));
+  const folders = ["build/Release", `prebuilds/${process.platform}-${process.arch}`].map((name) =>
+    join(home, name),
+  );
   const folder = folders.find((candidate) => existsSync(join(candidate, "pty.node")));
   const module: unknown = folder === undefined ? undefined : require(join(folder, "pty.node"));
-  if (folder !== undefined && isNativePty(module)) return { native: module, helperPath: join(folder, "spawn-helper") };
-  throw new Failure("internal_error", `the pty module in ${home} is not built`, { hint: "Run npm rebuild node-pty." });
+  if (folder !== undefined && isNativePty(module))
+    return { native: module, helperPath: join(folder, "spawn-helper") };
+  throw new Failure("internal_error", `the pty module in ${home} is not built`, {
+    hint: "Run npm rebuild node-pty.",
+  });
 }
 
 function isNativePty(module: unknown): module is NativePty {

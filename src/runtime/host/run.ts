@@ -45,6 +45,7 @@ export class Run {
   readonly #context: RunContext;
   readonly #pipes: ReadonlyMap<OutputStream | null, OutputPipe>;
   readonly #lines = createLineSplitter(structuredLineBytesMax, () => undefined);
+  readonly #errorLines = createLineSplitter(structuredLineBytesMax, () => undefined);
   readonly #parser: ReturnType<typeof createOutputParser> | undefined;
   readonly #queries = createQueryAnswerer();
   #tellEnded: () => void = () => undefined;
@@ -140,6 +141,7 @@ export class Run {
     return createOutputPipe((bytes) => {
       this.#recordOutput(stream, bytes);
       if (stream === "stdout") this.#recordTyped(this.#lines.push(bytes));
+      if (stream === "stderr") this.#readErrors(this.#errorLines.push(bytes));
     });
   }
 
@@ -153,6 +155,7 @@ export class Run {
 
   #onEnded(end: ChildEnd): void {
     for (const pipe of this.#pipes.values()) pipe.end();
+    this.#readErrors(this.#errorLines.flush());
     this.#recordTyped(this.#lines.flush());
     this.#recordEnd(this.#endsAs ?? this.#naturalEnd(end), end, undefined);
   }
@@ -211,6 +214,11 @@ export class Run {
       events.appendOutput(sessionId, runId, stream, bytes);
       sessions.touch(sessionId);
     });
+  }
+
+  /** Some refusals are told on standard error only; they belong to the result that follows. */
+  #readErrors(lines: readonly string[]): void {
+    for (const line of lines) this.#parser?.errorLine(line);
   }
 
   #recordTyped(lines: readonly string[]): void {
