@@ -42,7 +42,7 @@ export class HostPool {
   /** Connects to the hosts that live, tells of those that do not, and has one ready for the next launch. */
   async open(): Promise<void> {
     for (const record of this.#options.store.hosts.all()) await this.#reachOrForget(record);
-    await this.current();
+    this.current().catch((err: unknown) => this.#options.log.error({ err }, "no host could be started"));
   }
 
   /** The host that gets new runs; started when there is none. */
@@ -61,6 +61,11 @@ export class HostPool {
 
   all(): HostLink[] {
     return [...this.#links.values()];
+  }
+
+  /** Has every host leave as soon as it holds nothing. */
+  async retire(): Promise<void> {
+    await Promise.all(this.all().map((link) => link.call("retire", {})));
   }
 
   /** Hangs up; the hosts go on with what they hold. */

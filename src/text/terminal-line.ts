@@ -13,6 +13,8 @@ export interface Line {
   move(final: string, parameters: string): void;
   /** Emits the line with what ends it. */
   end(ending: string): void;
+  /** The line as it stands. */
+  text(): string;
 }
 
 export const createLine = (emit: (text: string) => void): Line => {
@@ -21,8 +23,10 @@ export const createLine = (emit: (text: string) => void): Line => {
   let cells: string[] | undefined;
   let column = 0;
 
+  const current = (): string => (cells === undefined ? appended : cells.join(""));
+
   const end = (ending: string): void => {
-    emit((cells === undefined ? appended : cells.join("")) + ending);
+    emit(current() + ending);
     appended = "";
     cells = undefined;
   };
@@ -73,6 +77,7 @@ export const createLine = (emit: (text: string) => void): Line => {
   };
 
   return {
+    text: current,
     write(text) {
       const breakAt = text.indexOf("\n");
       if (breakAt < 0) return cells === undefined ? append(text) : overwrite(text);

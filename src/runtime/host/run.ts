@@ -26,6 +26,9 @@ import { createQueryAnswerer } from "./terminal-queries.ts";
 /** Longest line of structured output that is read as an event, bytes; a longer one stays raw output only. */
 const structuredLineBytesMax = 8 * 1024 * 1024;
 
+/** How exact a session's `last_activity_at` is while it prints, ms. */
+const touchEveryMs = 250;
+
 /** How long a kill may take altogether, ms. */
 export const killDeadlineMs = 5000;
 
@@ -52,6 +55,7 @@ export class Run {
   #child: Child | undefined;
   #startTime: string | undefined;
   #hasEnded = false;
+  #touchedAt = Number.NEGATIVE_INFINITY;
   #attachedCount = 0;
   #endsAs: EndsAs | undefined;
 
@@ -210,9 +214,11 @@ export class Run {
   #recordOutput(stream: OutputStream | null, bytes: Buffer): void {
     const { events, sessions } = this.#context.store;
     const { sessionId, runId } = this.spec;
+    const isDue = performance.now() - this.#touchedAt > touchEveryMs;
+    if (isDue) this.#touchedAt = performance.now();
     this.#add(bytes.length, () => {
       events.appendOutput(sessionId, runId, stream, bytes);
-      sessions.touch(sessionId);
+      if (isDue) sessions.touch(sessionId);
     });
   }
 
