@@ -24,9 +24,10 @@ export const logs: Verb = {
   async run({ where, json }, { options }) {
     const session = textOf(options["session"]);
     const files = new LogFiles(where.home.logs);
+    const wanted = (): Entry[] =>
+      files.read().filter((entry) => session === undefined || entry.session.startsWith(session));
     const show = async (entries: readonly Entry[]): Promise<void> => {
-      const wanted = entries.filter((entry) => session === undefined || entry.session.startsWith(session));
-      await write(wanted.map((entry) => (json ? `${entry.line}\n` : readable(entry))).join(""));
+      await write(entries.map((entry) => (json ? `${entry.line}\n` : readable(entry))).join(""));
     };
     const entries = files
       .read()
@@ -34,7 +35,7 @@ export const logs: Verb = {
     await show(entries.slice(-(numberOf(options["lines"]) ?? linesShown)));
     if (!isGiven(options["follow"])) return exitCodes.done;
     await new Promise<void>((_, reject) => {
-      watch(where.home.logs, () => void show(files.read()).catch(reject)).on("error", reject);
+      watch(where.home.logs, () => void show(wanted()).catch(reject)).on("error", reject);
     });
     return exitCodes.done;
   },

@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -65,11 +66,11 @@ describe("daemon", () => {
   it("serves in the foreground until it is signalled", async () => {
     await coven(["daemon", "stop"]);
     const child = start(["--home", home, "daemon", "serve"]);
-    if (child.stdout) await once(child.stdout, "data");
+    await firstOutput(child);
     expect(await coven(["daemon", "status"])).toMatchObject({ code: 0 });
     child.kill("SIGTERM");
-    const [code]: readonly unknown[] = await once(child, "exit");
-    expect(code).toBe(0);
+    await once(child, "exit");
+    expect(child.exitCode).toBe(0);
   });
 });
 
@@ -138,15 +139,12 @@ describe("logs and doctor", () => {
 
   it("follows the log", async () => {
     const following = start(["logs", "--follow", "--lines", "0"]);
-    const printed = following.stdout
-      ? once(following.stdout, "data")
-      : Promise.reject(new Error("no output"));
     // The follower may come after the first entry, so there is one more for as long as it has seen none.
-    let isSeen = false;
-    void printed.then(() => (isSeen = true));
-    while (!isSeen) await coven(["input", "no-such-session", "x"]);
-    const [text]: readonly unknown[] = await printed;
-    expect(String(text)).toContain("session_not_found");
+    const seen: string[] = [];
+    const printed = firstOutput(following).then((text) => seen.push(text));
+    while (seen.length === 0) await coven(["input", "no-such-session", "x"]);
+    await printed;
+    expect(seen[0]).toContain("session_not_found");
     following.kill();
   });
 
@@ -166,3 +164,6 @@ describe("logs and doctor", () => {
     expect(stdout).toMatch(/^FAIL +store /m);
   });
 });
+
+const firstOutput = (child: ChildProcess): Promise<string> =>
+  new Promise((resolve) => child.stdout?.setEncoding("utf8").once("data", resolve));
