@@ -113,7 +113,6 @@ export async function startDaemon(home: Home, version: string, program: string):
       isStopping = true;
       sessions.close();
       const result = keep ? { ended: [], survived: [] } : await sessions.orphanAll(stopGraceMs);
-      if (!keep) await hosts.retire();
       log.info({ keep, ended: result.ended.map(({ id }) => id) }, "stopping");
       setImmediate(() => void close());
       return result;

@@ -63,11 +63,6 @@ export class HostPool {
     return [...this.#links.values()];
   }
 
-  /** Has every host leave as soon as it holds nothing. */
-  async retire(): Promise<void> {
-    await Promise.all(this.all().map((link) => link.call("retire", {})));
-  }
-
   /** Hangs up; the hosts go on with what they hold. */
   close(): void {
     this.#isClosed = true;

@@ -51,7 +51,6 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
     },
   });
   let lonely: NodeJS.Timeout | undefined;
-  let patienceMs = lonelyMs;
 
   const handlers: Handlers = {
     launch: (spec) => {
@@ -90,10 +89,6 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
       const { survivors } = await endTree(leftover, { graceMs: reapGraceMs, deadlineMs: killDeadlineMs });
       return { survivors: [...survivors] };
     },
-    retire: async () => {
-      patienceMs = 0;
-      return {};
-    },
     runs: async () => ({ runIds: [...runs.keys()] }),
   };
 
@@ -112,7 +107,7 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
   function leaveWhenLonely(): void {
     clearTimeout(lonely);
     if (runs.size > 0 || daemons.size > 0) return;
-    lonely = setTimeout(() => void leave(), patienceMs);
+    lonely = setTimeout(() => void leave(), lonelyMs);
   }
 
   async function leave(): Promise<void> {
