@@ -114,13 +114,14 @@ export async function startDaemon(home: Home, version: string, program: string):
       sessions.close();
       const result = keep ? { ended: [], survived: [] } : await sessions.orphanAll(stopGraceMs);
       log.info({ keep, ended: result.ended.map(({ id }) => id) }, "stopping");
-      setImmediate(() => void close());
+      setImmediate(() => void close(keep));
       return result;
     };
-    const close = async (): Promise<void> => {
+    const close = async (keep: boolean): Promise<void> => {
       await app.close();
       // Those who waited have just been hung up on; they let go of the store in the turns that follow.
       await new Promise((resolve) => setTimeout(resolve, lettingGoMs));
+      if (!keep) await hosts.dismiss();
       hosts.close();
       store.close();
       rmSync(home.socket, { force: true });
