@@ -1,6 +1,15 @@
 /** A lane with a real harness and a scripted model: a git project to work in, the programs' PATH, and what became of it. */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  watch as watchFolder,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,7 +29,7 @@ const programs = resolve(
 /** What the lane's caller has on its PATH: the real programs, the Node that codex runs on, and the system's own. */
 const path = [programs, dirname(process.execPath), "/usr/local/bin", "/usr/bin", "/bin"].join(delimiter);
 
-export const programOf = (harness: StandInHarness): string => realpathSync(join(programs, harness));
+export const programOf = (harness: StandInHarness): string => join(programs, harness);
 
 export interface Lane {
   readonly daemon: TestDaemon;
@@ -44,7 +53,8 @@ export interface LaneRequest {
 
 /** Launches under the default permission unless `args` say otherwise; everything is ended when the test is. */
 export async function launch(harness: StandInHarness, request: LaneRequest): Promise<Lane> {
-  if (!existsSync(join(programs, harness))) throw new Error(`no ${harness} in ${programs}: npm run test:real`);
+  if (!existsSync(join(programs, harness)))
+    throw new Error(`no ${harness} in ${programs}: npm run test:real`);
   const project = gitProject();
   const standIn = await startStandIn(harness, { turns: request.turns(project) }, project);
   onTestFinished(standIn.stop);
@@ -53,10 +63,21 @@ export async function launch(harness: StandInHarness, request: LaneRequest): Pro
   const answer = await daemon.client.call(
     "run",
     { harness, projectRoot: project, prompt, ...args },
-    { env: { ...standIn.env, PATH: firstOnPath === undefined ? path : firstOnPath + delimiter + path, ...env } },
+    {
+      env: {
+        ...standIn.env,
+        PATH: firstOnPath === undefined ? path : firstOnPath + delimiter + path,
+        ...env,
+      },
+    },
   );
   const { id, runId, cursor } = launched.parse(answer);
-  return { daemon, standIn, project, session: id, runId, cursor };
+  const lane = { daemon, standIn, project, session: id, runId, cursor };
+  onTestFinished(async () => {
+    await daemon.stop();
+    expect(processesOf(lane)).toEqual([]);
+  });
+  return lane;
 }
 
 const launched = sessionRecord.extend({ runId: z.string(), cursor: z.string() });
@@ -78,6 +99,13 @@ const script = `#!/bin/sh
 grep -qx "hello world" greeting.txt || { echo "test failed"; exit 1; }
 echo "test passed" | tee -a test-runs.txt
 `;
+
+/** Resolves when the lane has made a file of that name. */
+export async function fileAppears({ project }: Lane, name: string): Promise<void> {
+  const watcher = watchFolder(project);
+  onTestFinished(() => watcher.close());
+  while (!existsSync(join(project, name))) await once(watcher, "change");
+}
 
 export const fileIn = ({ project }: Lane, name: string): string => readFileSync(join(project, name), "utf8");
 
@@ -112,7 +140,8 @@ export async function eventsOf(lane: Lane): Promise<z.output<typeof eventRecord>
 
 /** The payloads of one kind of event. */
 export async function payloadsOf<K extends EventKind>(lane: Lane, kind: K): Promise<EventPayload<K>[]> {
-  const schema = eventPayloads[kind];
+  const schemas: { readonly [Kind in EventKind]: z.ZodType<EventPayload<Kind>> } = eventPayloads;
+  const schema = schemas[kind];
   return (await eventsOf(lane))
     .filter((event) => event.kind === kind)
     .map((event) => schema.parse(JSON.parse(event.payload_json)));
@@ -124,13 +153,20 @@ export async function rawOutputOf(lane: Lane): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** The results of the tools it called, as the model has been shown them by its last question. */
-export function resultsSeen({ standIn }: Lane): string[] {
-  const turns = standIn.seen().flatMap((line) => turnLine.safeParse(line).data ?? []);
-  return turns.at(-1)?.results.map(({ text }) => text) ?? [];
+/** The model as it was asked for last, and the results of its tools as it has been shown them by then. */
+export function asked({ standIn }: Lane): { model: string; results: string[] } {
+  const turn = standIn
+    .seen()
+    .flatMap((line) => turnLine.safeParse(line).data ?? [])
+    .at(-1);
+  return { model: turn?.model ?? "", results: turn?.results.map(({ text }) => text) ?? [] };
 }
 
-const turnLine = z.object({ kind: z.literal("turn"), results: z.array(z.object({ text: z.string() })) });
+const turnLine = z.object({
+  kind: z.literal("turn"),
+  model: z.string(),
+  results: z.array(z.object({ text: z.string() })),
+});
 
 /** Processes that carry the run's marker. */
 export const processesOf = ({ runId }: Lane): number[] =>

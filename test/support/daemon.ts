@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,13 +19,12 @@ const launcher = fileURLToPath(new URL("../../bin/coven", import.meta.url));
 export interface TestDaemon {
   readonly client: Client;
   readonly home: string;
-  /** The daemon and its host. */
-  readonly processes: () => readonly ProcessIdentity[];
   readonly stop: () => Promise<void>;
 }
 
 export async function startDaemon(): Promise<TestDaemon> {
   const home = realpathSync(mkdtempSync(join(tmpdir(), "coven-home-")));
+  const client = createClient({ kind: "socket", path: join(home, "coven.sock") }, "test");
   const child = spawn(launcher, ["daemon", "serve"], {
     // Nothing of the user's: neither an account nor a profile may change what a harness does.
     env: { COVEN_HOME: home, HOME: home, PATH: "/usr/local/bin:/usr/bin:/bin", SHELL: "/bin/sh" },
@@ -34,22 +33,23 @@ export async function startDaemon(): Promise<TestDaemon> {
   let printed = "";
   child.stdout.on("data", (text) => (printed += String(text)));
   child.stderr.on("data", (text) => (printed += String(text)));
-  await Promise.race([once(child.stdout, "data"), once(child, "exit")]);
-  const daemon = identify(child.pid ?? 0);
-  if (child.exitCode !== null || daemon === undefined) throw new Error(`no daemon: ${printed}`);
 
-  const client = createClient({ kind: "socket", path: join(home, "coven.sock") }, "test");
-  const hosts = hostsOf(home);
   let stopping: Promise<void> | undefined;
   const end = async (): Promise<void> => {
+    const hosts = hostsOf(home);
     if (child.exitCode === null && child.signalCode === null) await shutDown(client, child);
     for (const host of hosts) await endHost(home, host);
+    printed += logsOf(home);
     rmSync(home, { recursive: true, force: true, maxRetries: 5 });
   };
   const stop = (): Promise<void> => (stopping ??= end());
-  onTestFailed(() => console.error(printed + logsOf(home)));
+  // Told when everything is over, so the logs are read before they go.
+  onTestFailed(() => console.error(printed));
   onTestFinished(stop);
-  return { client, home, processes: () => [daemon, ...hosts], stop };
+
+  await Promise.race([once(child.stdout, "data"), once(child, "exit")]);
+  if (child.exitCode !== null) throw new Error(`the daemon did not start: ${printed}`);
+  return { client, home, stop };
 }
 
 /** Sessions first, then the daemon; by force where it does not answer. */
@@ -75,7 +75,7 @@ async function endHost(home: string, host: ProcessIdentity): Promise<void> {
 
 function logsOf(home: string): string {
   const folder = join(home, "logs");
-  return readdirSync(folder)
+  return (existsSync(folder) ? readdirSync(folder) : [])
     .map((name) => `${name}:\n${readFileSync(join(folder, name), "utf8")}`)
     .join("\n");
 }
