@@ -114,7 +114,7 @@ export function createClient(endpoint: Endpoint, origin: string) {
   };
 }
 
-function targetOf(endpoint: Endpoint): RequestOptions & { headers: Record<string, string> } {
+function targetOf(endpoint: Endpoint): Omit<RequestOptions, "headers"> & { headers: Record<string, string> } {
   if (endpoint.kind === "socket") return { socketPath: endpoint.path, headers: { host: "coven" } };
   const { hostname, port } = endpoint.url;
   return {

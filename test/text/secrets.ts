@@ -58,7 +58,7 @@ export const secretCases: readonly SecretCase[] = [
     "wJalrXUtnFEMI/KxMDENG/bPxRfiCYEXAMPLEKEY",
     "\n",
   ),
-  around("a Google key", "?x=", `AIza${mixed(35)}`, "&b"),
+  around("a Google key", "?x=", `AIza${mixed(31)}-_-4`, "&b"),
   around("a Slack token", "", "xoxb-123456789012-abcdefGHIJ", "\n"),
   around("a Stripe key", "", `sk_live_${mixed(24)}`, "'"),
   around("a restricted Stripe key", "", `rk_live_${mixed(24)}`, "'"),
