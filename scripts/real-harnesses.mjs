@@ -20,9 +20,11 @@ if (missing.length > 0) install(missing.map(([name, version]) => `${name}@${vers
 function install(packages) {
   console.log(`real harnesses: installing ${packages.join(" and ")}`);
   mkdirSync(folder, { recursive: true });
-  // Without a package.json of its own npm would take the folder for a part of the project around it.
+  // Without a package.json of its own npm would take the folder for a part of the project around it. Claude Code's
+  // package puts the program for this machine in place by an install script.
   const manifest = join(folder, "package.json");
-  if (!existsSync(manifest)) writeFileSync(manifest, '{ "private": true }\n');
+  const allowScripts = Object.fromEntries(wanted.map(([name]) => [name, true]));
+  if (!existsSync(manifest)) writeFileSync(manifest, `${JSON.stringify({ private: true, allowScripts })}\n`);
   const options = ["--save-exact", "--no-audit", "--no-fund"];
   const { status } = spawnSync("npm", ["install", "--prefix", folder, ...options, ...packages], {
     cwd: folder,

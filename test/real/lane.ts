@@ -75,7 +75,9 @@ export async function launch(harness: StandInHarness, request: LaneRequest): Pro
   const lane = { daemon, standIn, project, session: id, runId, cursor };
   onTestFinished(async () => {
     await daemon.stop();
-    expect(processesOf(lane)).toEqual([]);
+    const left = processesOf(lane);
+    for (const pid of left) process.kill(pid, "SIGKILL");
+    expect(left).toEqual([]);
   });
   return lane;
 }
