@@ -71,7 +71,7 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
       return launch;
     },
     input: async ({ runId, dataBase64 }) => {
-      held(runId).input(Buffer.from(dataBase64, "base64"));
+      await held(runId).input(Buffer.from(dataBase64, "base64"));
       await journal.settled();
       return {};
     },
