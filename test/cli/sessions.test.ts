@@ -17,11 +17,26 @@ describe("run", () => {
     const { stdout } = await coven(["run", "codex", "look", "--detach", "--json"], {
       cwd: `${project}/packages/cli`,
     });
-    expect(jsonIn(stdout)).toMatchObject({ project_root: project, cwd: project, launch_mode: "nonInteractive" });
+    expect(jsonIn(stdout)).toMatchObject({
+      project_root: project,
+      cwd: project,
+      launch_mode: "nonInteractive",
+    });
   });
 
   it("takes model, permission, labels and directories, relative ones from where it was called", async () => {
-    const args = ["--model", "gpt-x", "--permission", "read-only", "--label", "a", "--label", "b", "--add-dir", "packages"];
+    const args = [
+      "--model",
+      "gpt-x",
+      "--permission",
+      "read-only",
+      "--label",
+      "a",
+      "--label",
+      "b",
+      "--add-dir",
+      "packages",
+    ];
     const { stdout } = await coven(["run", "codex", "look", ...args, "--detach", "--json"]);
     expect(jsonIn(stdout)).toMatchObject({
       model: "gpt-x",
@@ -46,7 +61,9 @@ describe("run", () => {
   it("hands the caller's own PATH to the harness", async () => {
     const { code, stderr } = await coven(["run", "codex", "look"], { env: { PATH: "/usr/bin:/bin" } });
     expect(code).toBe(72);
-    expect(stderr).toMatch(/^coven: launch_failed: codex of harness codex is not on the daemon's PATH\n.+\n$/);
+    expect(stderr).toMatch(
+      /^coven: launch_failed: codex of harness codex is not on the daemon's PATH\n.+\n$/,
+    );
   });
 });
 
@@ -144,7 +161,11 @@ describe("input", () => {
   it("turns the last newline of standard input into Enter", async () => {
     const { id, cursor } = await launch("asks", "--mode", "interactive", "go");
     await coven(["watch", id, "--match", "go on?", "--cursor", cursor]);
-    expect(await coven(["sessions", "input", id], { input: "y\n" })).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect(await coven(["sessions", "input", id], { input: "y\n" })).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: "",
+    });
     expect(await coven(["watch", id])).toMatchObject({ code: 0 });
     const { stdout } = await coven(["events", id, "--json"]);
     expect(stdout).toContain(JSON.stringify(JSON.stringify({ data: "y\r" })).slice(1, -1));
@@ -156,7 +177,14 @@ describe("input", () => {
     await coven(["input", id, "a\nb\n", "--raw"]);
     await coven(["watch", id, "--match", String.raw`keys "a\nb\n"`, "--cursor", cursor]);
     await coven(["input", id, "x", "--key", "up", "--key", "ctrl-c"]);
-    const { code } = await coven(["watch", id, "--match", String.raw`keys "x\u001b[A\u0003"`, "--cursor", cursor]);
+    const { code } = await coven([
+      "watch",
+      id,
+      "--match",
+      String.raw`keys "x\u001b[A\u0003"`,
+      "--cursor",
+      cursor,
+    ]);
     expect(code).toBe(0);
     await coven(["input", id, "q"]);
     expect(await coven(["watch", id])).toMatchObject({ code: 7 });

@@ -5,7 +5,15 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -50,7 +58,8 @@ export function covenForFile(): Coven {
   const home = join(folder, ".coven");
   const project = join(folder, "code/example-project");
   const bin = join(folder, "bin");
-  for (const made of [join(project, ".git"), join(project, "packages/cli"), bin]) mkdirSync(made, { recursive: true });
+  for (const made of [join(project, ".git"), join(project, "packages/cli"), bin])
+    mkdirSync(made, { recursive: true });
   mkdirSync(home, { mode: 0o700 });
   mkdirSync(join(home, "adapters"), { mode: 0o700 });
   symlinkSync(join(root, "bin/coven"), join(bin, "coven"));

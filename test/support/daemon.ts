@@ -4,7 +4,16 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,11 +28,35 @@ const launcher = fileURLToPath(new URL("../../bin/coven", import.meta.url));
 export interface TestDaemon {
   readonly client: Client;
   readonly home: string;
+  readonly socket: string;
+  readonly pid: number;
   readonly stop: () => Promise<void>;
+  /** Resolves when the daemon's process has ended, however that came. */
+  readonly exited: Promise<number | null>;
 }
 
-export async function startDaemon(): Promise<TestDaemon> {
+/** A home with the harness `shell` in it, which runs its prompt as a script. Gone when the test is over. */
+export function makeHome(): string {
   const home = realpathSync(mkdtempSync(join(tmpdir(), "coven-home-")));
+  mkdirSync(join(home, "adapters"), { mode: 0o700 });
+  const shell = {
+    id: "shell",
+    label: "Shell",
+    executable: "sh",
+    install_hint: "It is there.",
+    ...commandArguments,
+  };
+  writeFileSync(join(home, "adapters/shell.json"), JSON.stringify({ adapters: [shell] }), { mode: 0o600 });
+  onTestFinished(() => rmSync(home, { recursive: true, force: true, maxRetries: 5 }));
+  return home;
+}
+
+const commandArguments = {
+  interactive_prompt_prefix_args: ["-c"],
+  non_interactive_prompt_prefix_args: ["-c"],
+};
+
+export async function startDaemon(home = makeHome()): Promise<TestDaemon> {
   const client = createClient({ kind: "socket", path: join(home, "coven.sock") }, "test");
   const child = spawn(launcher, ["daemon", "serve"], {
     // Nothing of the user's: neither an account nor a profile may change what a harness does.
@@ -40,7 +73,6 @@ export async function startDaemon(): Promise<TestDaemon> {
     if (child.exitCode === null && child.signalCode === null) await shutDown(client, child);
     for (const host of hosts) await endHost(home, host);
     printed += logsOf(home);
-    rmSync(home, { recursive: true, force: true, maxRetries: 5 });
   };
   const stop = (): Promise<void> => (stopping ??= end());
   // Told when everything is over, so the logs are read before they go.
@@ -49,7 +81,8 @@ export async function startDaemon(): Promise<TestDaemon> {
 
   await Promise.race([once(child.stdout, "data"), once(child, "exit")]);
   if (child.exitCode !== null) throw new Error(`the daemon did not start: ${printed}`);
-  return { client, home, stop };
+  const exited = once(child, "exit").then(() => child.exitCode);
+  return { client, home, socket: join(home, "coven.sock"), pid: child.pid ?? 0, stop, exited };
 }
 
 /** Sessions first, then the daemon; by force where it does not answer. */
