@@ -122,7 +122,7 @@ export async function startDaemon(home: Home, version: string, program: string):
       // Those who waited have just been hung up on; they let go of the store in the turns that follow.
       await new Promise((resolve) => setTimeout(resolve, lettingGoMs));
       if (!keep) await hosts.dismiss();
-      hosts.close();
+      await hosts.close();
       store.close();
       rmSync(home.socket, { force: true });
       unlock();
