@@ -113,16 +113,16 @@ export async function startDaemon(home: Home, version: string, program: string):
       isStopping = true;
       sessions.close();
       const result = keep ? { ended: [], survived: [] } : await sessions.orphanAll(stopGraceMs);
-      if (!keep) await hosts.retire();
       log.info({ keep, ended: result.ended.map(({ id }) => id) }, "stopping");
-      setImmediate(() => void close());
+      setImmediate(() => void close(keep));
       return result;
     };
-    const close = async (): Promise<void> => {
+    const close = async (keep: boolean): Promise<void> => {
       await app.close();
       // Those who waited have just been hung up on; they let go of the store in the turns that follow.
       await new Promise((resolve) => setTimeout(resolve, lettingGoMs));
-      hosts.close();
+      if (!keep) await hosts.dismiss();
+      await hosts.close();
       store.close();
       rmSync(home.socket, { force: true });
       unlock();

@@ -63,15 +63,23 @@ export class HostPool {
     return [...this.#links.values()];
   }
 
-  /** Has every host leave as soon as it holds nothing. */
-  async retire(): Promise<void> {
-    await Promise.all(this.all().map((link) => link.call("retire", {})));
+  /** Sends away the hosts that hold nothing; resolves when they have left. */
+  async dismiss(): Promise<void> {
+    this.#isClosed = true;
+    await this.#started();
+    await Promise.all(this.all().map((link) => link.dismiss()));
   }
 
   /** Hangs up; the hosts go on with what they hold. */
-  close(): void {
+  async close(): Promise<void> {
     this.#isClosed = true;
+    await this.#started();
     for (const link of this.#links.values()) link.close();
+  }
+
+  /** A host that is just being started would else be connected to after all were hung up on. */
+  async #started(): Promise<void> {
+    await this.#current?.catch(() => undefined); // a host that did not start needs no farewell
   }
 
   async #reachOrForget(record: HostRecord): Promise<void> {

@@ -56,6 +56,7 @@ export interface SessionsOptions {
 export class LiveSessions {
   readonly #store: Store;
   readonly #options: SessionsOptions;
+  readonly #reaps = new Set<Promise<void>>();
   #isClosed = false;
 
   constructor(options: SessionsOptions) {
@@ -228,7 +229,7 @@ export class LiveSessions {
         survived.push(session);
       }
     };
-    await Promise.all(this.#store.sessions.live().map(endOne));
+    await Promise.all([...this.#store.sessions.live().map(endOne), ...this.#reaps]);
     return { ended, survived };
   }
 
@@ -248,7 +249,8 @@ export class LiveSessions {
       });
       this.#options.growth.tell([run.session_id]);
       this.#options.log.warn({ session: run.session_id, pid: run.pid, code: "orphaned" }, reason);
-      void this.#reap(run);
+      const reap = this.#reap(run).finally(() => this.#reaps.delete(reap));
+      this.#reaps.add(reap);
     }
   }
 

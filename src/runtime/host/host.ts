@@ -2,7 +2,7 @@
  * The host process: owns the harness processes of one home and writes what they do to the log.
  *
  * It is small and rarely changed, because it outlives the daemon: sessions go on while a daemon crashes, restarts or
- * is upgraded. It leaves by itself when it holds no run and no daemon is connected.
+ * is upgraded. It leaves when it holds no run and the daemon says that it stops, or none has been connected for long.
  */
 import { rmSync } from "node:fs";
 import { type Server, type Socket, createServer } from "node:net";
@@ -42,6 +42,8 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
   const runs = new Map<string, Run>();
   const launches = new Map<string, Promise<{ pid: number }>>();
   const daemons = new Set<Socket>();
+  let reaping = 0;
+  const isHolding = (): boolean => runs.size > 0 || reaping > 0;
   const journal = new Journal(store, log, {
     grown: (grown, sessions) => {
       for (const daemon of daemons) send(daemon, { grown, sessions });
@@ -51,7 +53,6 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
     },
   });
   let lonely: NodeJS.Timeout | undefined;
-  let patienceMs = lonelyMs;
 
   const handlers: Handlers = {
     launch: (spec) => {
@@ -72,7 +73,7 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
       return launch;
     },
     input: async ({ runId, dataBase64 }) => {
-      held(runId).input(Buffer.from(dataBase64, "base64"));
+      await held(runId).input(Buffer.from(dataBase64, "base64"));
       await journal.settled();
       return {};
     },
@@ -86,15 +87,21 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
     },
     kill: async ({ runId, graceMs, as }) => ({ survivors: [...(await held(runId).kill(graceMs, as))] }),
     reap: async ({ runId, pid, startTime }) => {
-      const leftover = { runId, pid, startTime };
-      const { survivors } = await endTree(leftover, { graceMs: reapGraceMs, deadlineMs: killDeadlineMs });
-      return { survivors: [...survivors] };
-    },
-    retire: async () => {
-      patienceMs = 0;
-      return {};
+      reaping += 1;
+      try {
+        const leftover = { runId, pid, startTime };
+        const { survivors } = await endTree(leftover, { graceMs: reapGraceMs, deadlineMs: killDeadlineMs });
+        return { survivors: [...survivors] };
+      } finally {
+        reaping -= 1;
+        leaveWhenLonely();
+      }
     },
     runs: async () => ({ runIds: [...runs.keys()] }),
+    leave: async () => {
+      if (!isHolding()) setImmediate(() => void leave());
+      return {};
+    },
   };
 
   function held(runId: string): Run {
@@ -111,12 +118,14 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
 
   function leaveWhenLonely(): void {
     clearTimeout(lonely);
-    if (runs.size > 0 || daemons.size > 0) return;
-    lonely = setTimeout(() => void leave(), patienceMs);
+    if (isHolding() || daemons.size > 0) return;
+    lonely = setTimeout(() => {
+      if (daemons.size === 0) void leave();
+    }, lonelyMs);
   }
 
   async function leave(): Promise<void> {
-    if (runs.size > 0 || daemons.size > 0) return;
+    if (isHolding()) return;
     log.info("nothing to hold; leaving");
     await journal.settled();
     store.hosts.remove(process.pid);

@@ -54,8 +54,8 @@ const params = {
   /** Ends what a lost host's run left behind. */
   reap: runOnly.extend({ pid: z.int(), startTime: z.string() }),
   runs: z.object({}),
-  /** The daemon stops for good: leave as soon as nothing is held, without waiting for another daemon. */
-  retire: z.object({}),
+  /** The daemon stops for good: a host that holds nothing need not wait for another one. */
+  leave: z.object({}),
 };
 
 const results = {
@@ -66,7 +66,7 @@ const results = {
   kill: survivors,
   reap: survivors,
   runs: z.object({ runIds: z.array(z.string()) }),
-  retire: z.object({}),
+  leave: z.object({}),
 };
 
 export type Method = keyof typeof params;

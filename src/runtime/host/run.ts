@@ -22,6 +22,7 @@ import { identify } from "./processes.ts";
 import type { LaunchSpec } from "./protocol.ts";
 import { spawnInPty } from "./pty.ts";
 import { createQueryAnswerer } from "./terminal-queries.ts";
+import { createTypist } from "./typing.ts";
 
 /** Longest line of structured output that is read as an event, bytes; a longer one stays raw output only. */
 const structuredLineBytesMax = 8 * 1024 * 1024;
@@ -51,6 +52,7 @@ export class Run {
   readonly #errorLines = createLineSplitter(structuredLineBytesMax, () => undefined);
   readonly #parser: ReturnType<typeof createOutputParser> | undefined;
   readonly #queries = createQueryAnswerer();
+  readonly #typist = createTypist((bytes) => this.#child?.write(bytes) ?? false);
   #tellEnded: () => void = () => undefined;
   #child: Child | undefined;
   #startTime: string | undefined;
@@ -96,11 +98,12 @@ export class Run {
     return { pid };
   }
 
-  /** Logs the input, then hands it to the harness. */
-  input(bytes: Buffer): void {
+  /** Logs the input, then hands it to the harness; resolves when it was written. */
+  async input(bytes: Buffer): Promise<void> {
     this.#requireLive();
     this.#record("input", { data: redactText(bytes.toString("utf8")) });
-    if (this.#child?.write(bytes)) return;
+    if (await this.#typist.type(bytes)) return;
+    this.#requireLive();
     throw new Failure("input_not_accepted", `session ${this.spec.sessionId} has too much input left unread`, {
       hint: "Wait until the harness reads again, or kill the session.",
     });
@@ -151,6 +154,7 @@ export class Run {
 
   #onOutput(stream: OutputStream | null, bytes: Buffer): void {
     if (stream === null) {
+      this.#typist.heard();
       const answer = this.#queries.answersTo(bytes);
       if (answer !== "" && this.#attachedCount === 0) this.#child?.write(Buffer.from(answer));
     }
