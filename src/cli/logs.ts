@@ -29,10 +29,9 @@ export const logs: Verb = {
     const show = async (entries: readonly Entry[]): Promise<void> => {
       await write(entries.map((entry) => (json ? `${entry.line}\n` : readable(entry))).join(""));
     };
-    const entries = files
-      .read()
-      .filter((entry) => session === undefined || entry.session.startsWith(session));
-    await show(entries.slice(-(numberOf(options["lines"]) ?? linesShown)));
+    const before = wanted();
+    const shown = Math.max(0, before.length - (numberOf(options["lines"]) ?? linesShown));
+    await show(before.slice(shown));
     if (!isGiven(options["follow"])) return exitCodes.done;
     await new Promise<void>((_, reject) => {
       watch(where.home.logs, () => void show(wanted()).catch(reject)).on("error", reject);
