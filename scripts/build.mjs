@@ -14,7 +14,9 @@ await build({
   external: ["better-sqlite3", "node-pty", "fs-ext", "pino-roll"],
   sourcemap: true,
   // Bundled CommonJS packages ask for node's own modules by require.
-  banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
+  banner: {
+    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+  },
   logLevel: "warning",
 });
 // For the launcher: native modules load on the Node whose ABI they were built for.

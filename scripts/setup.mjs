@@ -13,7 +13,8 @@ if (major < 20 || (major === 20 && minor < 19)) {
 }
 
 const installed = "node_modules/.package-lock.json";
-const isInstalled = existsSync(installed) && statSync(installed).mtimeMs >= statSync("package-lock.json").mtimeMs;
+const isInstalled =
+  existsSync(installed) && statSync(installed).mtimeMs >= statSync("package-lock.json").mtimeMs;
 if (!isInstalled) run("npm", ["ci", "--no-audit", "--no-fund"]);
 run(process.execPath, ["scripts/build.mjs"]);
 
