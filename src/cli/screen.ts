@@ -18,6 +18,8 @@ const plainAgain = [
   `${escape}<u${escape}>4;0m`,
 ].join("");
 
+const leavingSignals = ["SIGTERM", "SIGHUP"] as const;
+
 export interface ScreenEvents {
   readonly keys: (bytes: Buffer) => void;
   readonly resized: (size: WindowSize) => void;
@@ -50,9 +52,12 @@ export function takeScreen({ keys, resized, detach }: ScreenEvents): Screen {
   stdin.setRawMode(true);
   stdin.on("data", onKeys);
   stdout.on("resize", onResize);
+  // Whoever ends this process, or closes its window, leaves the session too.
+  for (const signal of leavingSignals) process.on(signal, detach);
   const restore = (): void => {
     stdin.off("data", onKeys);
     stdout.off("resize", onResize);
+    for (const signal of leavingSignals) process.off(signal, detach);
     stdin.setRawMode(false);
     stdin.pause();
     // Only where it is shown: leaving it anywhere else would move the cursor.

@@ -6,8 +6,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   readdirSync,
   realpathSync,
   rmSync,
@@ -72,8 +74,15 @@ export function covenForFile(): Coven {
     SHELL: "/bin/sh",
     PATH: [bin, dirname(process.execPath), "/usr/bin", "/bin"].join(delimiter),
   };
+  const children: ChildProcess[] = [];
+  const started = (child: ChildProcess): ChildProcess => {
+    children.push(child);
+    return child;
+  };
   const start = (args: readonly string[], options: RunOptions = {}): ChildProcess =>
-    spawn(join(bin, "coven"), args, { cwd: options.cwd ?? project, env: { ...env, ...options.env } });
+    started(
+      spawn(join(bin, "coven"), args, { cwd: options.cwd ?? project, env: { ...env, ...options.env } }),
+    );
   const coven = (args: readonly string[], options: RunOptions = {}): Promise<Result> =>
     resultOf(start(args, options), options.input);
   const shell = (line: string, options: RunOptions = {}): Promise<Result> =>
@@ -88,18 +97,29 @@ export function covenForFile(): Coven {
   };
 
   afterAll(async () => {
+    for (const child of children) child.kill("SIGKILL");
     await coven(["daemon", "stop"]);
-    for (const name of readdirSync(home)) endHost(/^host-(\d+)\.sock$/.exec(name)?.[1]);
+    // What a stopped daemon left: itself, when it hangs, and a host that still has something to do.
+    for (const pid of [...daemonsStarted(home), ...hostsOf(home)]) endNow(pid);
     rmSync(folder, { recursive: true, force: true });
   });
   return { folder, home, socket: join(home, "coven.sock"), project, bin, env, coven, shell, start, launch };
 }
 
-/** A host goes by itself when it is empty; one that still has something to do is not waited for. */
-function endHost(pid: string | undefined): void {
-  if (pid === undefined) return;
+function daemonsStarted(home: string): number[] {
+  const log = join(home, "logs/crash.log");
+  const said = existsSync(log) ? readFileSync(log, "utf8") : "";
+  return [...said.matchAll(/serving .* \(pid (\d+)\)/g)].map(([, pid]) => Number(pid));
+}
+
+const hostsOf = (home: string): number[] =>
+  readdirSync(home)
+    .flatMap((name) => /^host-(\d+)\.sock$/.exec(name)?.[1] ?? [])
+    .map(Number);
+
+function endNow(pid: number): void {
   try {
-    process.kill(Number(pid), "SIGKILL");
+    process.kill(pid, "SIGKILL");
   } catch {
     // Gone already.
   }

@@ -1,5 +1,6 @@
 /** A person's terminal: a real pty with the CLI in it, and what is on it so far. */
 import { spawn } from "node-pty";
+import { onTestFinished } from "vitest";
 import type { Coven } from "./coven.ts";
 
 export interface Terminal {
@@ -14,6 +15,7 @@ export interface Terminal {
 
 export function openTerminal({ bin, env, project }: Coven, args: readonly string[]): Terminal {
   const pty = spawn(`${bin}/coven`, [...args], { cols: 100, rows: 30, cwd: project, env: { ...env } });
+  onTestFinished(() => pty.kill());
   let text = "";
   const waiting = new Set<() => void>();
   pty.onData((printed) => {
