@@ -15,6 +15,8 @@ export async function openLog(folder: string, name: "daemon" | "host"): Promise<
     size: "5m",
     limit: { count: 4 },
     mkdir: true,
+    // Entries are few, and the last ones before a crash are those that matter.
+    sync: true,
   });
   return pino(
     {

@@ -13,6 +13,7 @@ declare module "pino-roll" {
     readonly size: string;
     readonly limit: { readonly count: number };
     readonly mkdir: boolean;
+    readonly sync: boolean;
   }
   export default function roll(options: RollOptions): Promise<DestinationStream>;
 }
