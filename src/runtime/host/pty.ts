@@ -2,8 +2,10 @@
  * A harness in a pty.
  *
  * We read the terminal's descriptor ourselves instead of using node-pty's reader, which loses the end of a flood:
- * what is left when the process has ended is read until there is no more, so nothing it printed is missing. The
- * descriptor is closed to other children at once; node-pty leaves it open, and every later harness would inherit it.
+ * libuv takes the hang-up of a terminal for the end of its data whenever the read before it did not fill the buffer,
+ * which a terminal never does. So what is left at the hang-up, and when the process has ended, is read until there is
+ * no more. The descriptor is closed to other children at once; node-pty leaves it open, and every later harness would
+ * inherit it.
  */
 import { existsSync, readFileSync, readSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -49,7 +51,6 @@ const { native, helperPath } = loadNative();
 /** Throws `launch_failed` when the harness cannot be executed. */
 export async function spawnInPty(spec: ChildSpec): Promise<Child> {
   const early: Buffer[] = [];
-  let isOpen = true;
   let end: ChildEnd | undefined;
   let listener: ChildListener = {
     output: (_, bytes) => early.push(Buffer.from(bytes)),
@@ -86,16 +87,14 @@ export async function spawnInPty(spec: ChildSpec): Promise<Child> {
       },
     },
   });
-  const closed = (): void => {
-    isOpen = false;
-  };
+  // The hang-up, told before the descriptor is closed.
+  stream.on("end", drain);
   // EIO is how Linux says that the last process has closed the terminal; the end itself is told by the exit.
-  stream.on("error", closed);
-  stream.on("close", closed);
+  stream.on("error", () => undefined);
   stream.resume();
 
   function drain(): void {
-    while (isOpen) {
+    while (!stream.destroyed) {
       const count = readSome(pty.fd, buffer);
       if (count === 0) return;
       listener.output(null, buffer.subarray(0, count));
@@ -113,12 +112,12 @@ export async function spawnInPty(spec: ChildSpec): Promise<Child> {
       if (end !== undefined) given.ended(end);
     },
     write(bytes) {
-      if (!isOpen || stream.writableLength + bytes.length > unreadInputBytesMax) return false;
+      if (stream.destroyed || stream.writableLength + bytes.length > unreadInputBytesMax) return false;
       stream.write(bytes);
       return true;
     },
     resize(columns, rows) {
-      if (isOpen) native.resize(pty.fd, columns, rows);
+      if (!stream.destroyed) native.resize(pty.fd, columns, rows);
     },
     pause: () => stream.pause(),
     resume: () => stream.resume(),
