@@ -118,7 +118,14 @@ export async function startDaemon(home: Home, version: string, program: string):
       unlock();
       tellStopped();
     };
-    return { pid: process.pid, socket: home.socket, stopped, leave: async () => void (await stop(true)) };
+    return {
+      pid: process.pid,
+      socket: home.socket,
+      stopped,
+      leave: async () => {
+        await stop(true);
+      },
+    };
   } catch (error) {
     const code = error instanceof Failure ? error.code : "internal_error";
     log.error({ err: error, code }, "the daemon could not start");

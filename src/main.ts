@@ -9,7 +9,7 @@ const { version } = manifest;
 if (verb === "host") {
   const { serveHost } = await import("./serve-host.ts");
   await serveHost(locateHome(process.env));
-} else if (verb === "daemon" && rest[0] === "serve") {
+} else if (verb === "daemon" && rest.length === 1 && rest[0] === "serve") {
   const { serveDaemon } = await import("./serve-daemon.ts");
   process.exitCode = await serveDaemon(locateHome(process.env), version, program);
 } else {

@@ -42,7 +42,8 @@ export function addAttach(app: FastifyInstance, { data }: Services, log: Log): v
       const attached = terminal;
       socket.on(
         "message",
-        (frame, isBinary) => void take(attached, frame, isBinary).catch((error) => refuse(socket, error)),
+        (frame, isBinary) =>
+          void take(attached, frame, isBinary).catch((error: unknown) => refuse(socket, error)),
       );
       for await (const bytes of terminal.output(Number.isSafeInteger(afterSeq) ? afterSeq : 0, gone.signal)) {
         await new Promise<void>((resolve) => socket.send(bytes, () => resolve()));

@@ -3,13 +3,13 @@
  * other side: the same names, inputs, outputs and failures as in the daemon.
  */
 import { type IncomingMessage, type RequestOptions, request as httpRequest } from "node:http";
-import { WebSocket } from "ws";
+import type { WebSocket } from "ws";
 import { z } from "zod";
 import { Failure, isFailureCode } from "../errors.ts";
 import type { EventRecord } from "../events.ts";
 
 export type Endpoint =
-  | { readonly kind: "socket"; readonly path: string }
+  | { readonly kind: "socket"; readonly path: string; readonly token?: string }
   | { readonly kind: "url"; readonly url: URL; readonly token: string | undefined };
 
 export interface CallOptions {
@@ -79,7 +79,7 @@ export function createClient(endpoint: Endpoint, origin: string) {
       if (response.statusCode !== 200) throw await failureOf(response, endpoint);
       let text = "";
       response.setEncoding("utf8");
-      for await (const chunk of response) {
+      for await (const chunk of reachable(response, endpoint)) {
         text += String(chunk);
         const blocks = text.split("\n\n");
         text = blocks.pop() ?? "";
@@ -94,13 +94,16 @@ export function createClient(endpoint: Endpoint, origin: string) {
     async *output(session: string): AsyncGenerator<Buffer> {
       const response = await send("GET", `/sessions/${encodeURIComponent(session)}/output`);
       if (response.statusCode !== 200) throw await failureOf(response, endpoint);
-      for await (const chunk of response) if (Buffer.isBuffer(chunk)) yield chunk;
+      for await (const chunk of reachable(response, endpoint)) if (Buffer.isBuffer(chunk)) yield chunk;
     },
 
     /** A terminal on a live session; see `rpc/attach.ts` for its frames. */
-    attach(session: string, afterSeq: number): WebSocket {
+    async attach(session: string, afterSeq: number): Promise<WebSocket> {
+      // Only this needs the library; a verb that starts in a blink should not wait for it.
+      const { WebSocket } = await import("ws");
       const path = `${api}/sessions/${encodeURIComponent(session)}/attach?afterSeq=${afterSeq}`;
-      if (endpoint.kind === "socket") return new WebSocket(`ws+unix:${endpoint.path}:${path}`);
+      if (endpoint.kind === "socket")
+        return new WebSocket(`ws+unix:${endpoint.path}:${path}`, { headers: target.headers });
       return new WebSocket(new URL(path, endpoint.url), { headers: target.headers });
     },
 
@@ -114,14 +117,14 @@ export function createClient(endpoint: Endpoint, origin: string) {
   };
 }
 
-function targetOf(endpoint: Endpoint): RequestOptions & { headers: Record<string, string> } {
-  if (endpoint.kind === "socket") return { socketPath: endpoint.path, headers: { host: "coven" } };
+function targetOf(endpoint: Endpoint): Omit<RequestOptions, "headers"> & { headers: Record<string, string> } {
+  const { token } = endpoint;
+  const authorization: Record<string, string> =
+    token === undefined ? {} : { authorization: `Bearer ${token}` };
+  if (endpoint.kind === "socket")
+    return { socketPath: endpoint.path, headers: { host: "coven", ...authorization } };
   const { hostname, port } = endpoint.url;
-  return {
-    hostname,
-    port,
-    headers: endpoint.token === undefined ? {} : { authorization: `Bearer ${endpoint.token}` },
-  };
+  return { hostname, port, headers: authorization };
 }
 
 export const endpointName = (endpoint: Endpoint): string =>
@@ -149,11 +152,20 @@ const failureBody = z.object({
 
 async function jsonOf(response: IncomingMessage, endpoint: Endpoint): Promise<unknown> {
   if ((response.statusCode ?? 500) >= 400) throw await failureOf(response, endpoint);
-  return JSON.parse(await textOf(response));
+  const text = await textOf(response, endpoint);
+  const body = parseOrUndefined(text);
+  if (body !== undefined) return body;
+  throw new Failure(
+    "internal_error",
+    `${endpointName(endpoint)} answered what is no JSON: ${text.slice(0, 200)}`,
+    {
+      hint: "Is this a Coven daemon? Compare coven doctor.",
+    },
+  );
 }
 
 async function failureOf(response: IncomingMessage, endpoint: Endpoint): Promise<Failure> {
-  const text = await textOf(response);
+  const text = await textOf(response, endpoint);
   const body = failureBody.safeParse(parseOrUndefined(text));
   if (!body.success) {
     return new Failure(
@@ -179,10 +191,19 @@ function parseOrUndefined(text: string): unknown {
   }
 }
 
-async function textOf(response: IncomingMessage): Promise<string> {
+async function textOf(response: IncomingMessage, endpoint: Endpoint): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of response) if (Buffer.isBuffer(chunk)) chunks.push(chunk);
+  for await (const chunk of reachable(response, endpoint)) if (Buffer.isBuffer(chunk)) chunks.push(chunk);
   return Buffer.concat(chunks).toString("utf8");
+}
+
+/** A response that breaks off is a daemon that went away, and no other error. */
+async function* reachable(response: IncomingMessage, endpoint: Endpoint): AsyncGenerator {
+  try {
+    for await (const chunk of response) yield chunk;
+  } catch (error) {
+    throw unreachable(endpoint, error instanceof Error ? error : new Error(String(error)));
+  }
 }
 
 function unreachable(endpoint: Endpoint, cause: Error): Failure {

@@ -4,7 +4,7 @@
  * the caller is left out. It is made for every launch and never stored.
  */
 import { shellEnv } from "shell-env";
-import { withoutAgentVariables } from "./harness/agent-environment.ts";
+import { withoutAgentVariables } from "../text/agent-environment.ts";
 
 export type Environment = Readonly<Record<string, string>>;
 

@@ -2,7 +2,7 @@
 import type { EventRecord } from "../events.ts";
 import { type Page, pageEventsMax } from "../store/events.ts";
 import type { Store } from "../store/store.ts";
-import { type Tail, tailOf } from "../text/clean.ts";
+import { tailOf } from "../text/clean.ts";
 import { createTranscript } from "../text/transcript.ts";
 import type { Growth } from "./growth.ts";
 import { formatCursor, parseCursor } from "./cursor.ts";
@@ -92,7 +92,7 @@ export class LogReader {
   }
 
   /** The last lines of the session as text to read. */
-  tail(session: string, lines: number, maxBytes: number): Tail {
+  tail(session: string, lines: number, maxBytes: number): ReturnType<typeof tailOf> {
     const transcript = createTranscript();
     const recent = { count: 5000, payloadBytesMax: Math.max(64 * 1024, maxBytes * lookBackFactor) };
     const text = this.#store.events.before(session, recent).map((event) => transcript.push(event));

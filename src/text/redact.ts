@@ -5,15 +5,9 @@
  * than HELD_BYTES_MAX and a prefix. Labels are not held. The caller calls `flush` when the stream pauses or
  * ends; what was passed by then cannot be taken back, but the rest of the same secret still does not leak.
  */
-import {
-  begunPrefix,
-  CONTEXT_BYTES,
-  judge,
-  LABEL_BYTES_MAX,
-  TRIGGER,
-  type Secret,
-  type Verdict,
-} from "./secret-formats.ts";
+import { judge, TRIGGER } from "./secret-formats.ts";
+import { begunPrefix } from "./secret-tokens.ts";
+import { CONTEXT_BYTES, LABEL_BYTES_MAX, type Secret, type Verdict } from "./secret-verdict.ts";
 
 export const REDACTED = "[REDACTED]";
 

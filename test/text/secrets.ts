@@ -58,7 +58,7 @@ export const secretCases: readonly SecretCase[] = [
     "wJalrXUtnFEMI/KxMDENG/bPxRfiCYEXAMPLEKEY",
     "\n",
   ),
-  around("a Google key", "?x=", `AIza${mixed(35)}`, "&b"),
+  around("a Google key", "?x=", `AIza${mixed(31)}-_-4`, "&b"),
   around("a Slack token", "", "xoxb-123456789012-abcdefGHIJ", "\n"),
   around("a Stripe key", "", `sk_live_${mixed(24)}`, "'"),
   around("a restricted Stripe key", "", `rk_live_${mixed(24)}`, "'"),
@@ -79,6 +79,8 @@ export const secretCases: readonly SecretCase[] = [
   around("a password with signs", "DB_PASSWORD=", "S3cur3P4ss!", "\n"),
   around("a quoted password without a digit", 'passwd: "', "Correct#Horse", '"'),
   around("a string in code", "const apiKey = '", "abcd1234efgh", "';"),
+  around("a JSON value with escapes", '{"api_key": "', 'abc123de\\/fgh\\"456', '", "b": 1}'),
+  around("a value beyond ASCII", 'password: "', "pä55wörd-x9", '"'),
   around("a Go assignment", 'refreshToken := "', "abcd1234efgh", '"'),
   around("a hash in Ruby", '"private_key" => "', "abcd1234efgh", '"'),
   around("a header with a key", "x-api-key: ", "0123456789abcdef0123456789abcdef", "\n"),
@@ -105,7 +107,7 @@ client = Client(api_key=os.environ["OPENAI_API_KEY_2"], token=load_token_v2(), s
 curl -H "Authorization: Bearer $TOKEN_1" -H 'Authorization: Bearer <token>' "https://api/x?token=$TOKEN&key=name"
 API_KEY=your-api-key-here1 PASSWORD=changeme1 TOKEN=xxxxxxxxxxxx1 SECRET=\${{ secrets.DEPLOY_KEY_1 }} MAX_TOKENS=4096
 DB_PASSWORD=\${DB_PASSWORD} TOKEN_FILE=/run/secrets/token1 SSH_KEY=~/.ssh/id_ed25519 SECRET=./secrets/db2.txt
-primary_key: user12345678 cacheKey: "node-cache-linux-3f2a9c1b7d" public_key: "abcd1234efgh5678"
+primary_key: user12345678 monkey: abc123def456 cacheKey: "node-cache-linux-3f2a9c1b7d" public_key: "abcd1234efgh5678"
 "integrity": "sha512-8i9J0k1L2m3N4o5P6q7R8s9T0AbCdEfGhIjKlMnOpQrStUvWxYz0123456789/+AbCdEfGhIjKlMnOpQrStUvWx==",
 commit 9fceb02d0ae598e95dc970b74767f19372d61af8 550e8400-e29b-41d4-a716-446655440000 at 2026-01-02T12:34:56.789Z
 sk-learn-compatible-estimator-names task-1234567890abcdefghij disk-abcdefghijklmnopqrstuvwxyz npm_config_registry

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { withoutAgentVariables } from "../../../src/runtime/harness/agent-environment.ts";
+import { withoutAgentVariables } from "../../src/text/agent-environment.ts";
 
 it("drops what Claude Code sets in its children", () => {
   const set = {

@@ -1,0 +1,45 @@
+/** A verb that is just an action: its command line is the action's input, its output is printed. */
+import type { Capability } from "../capabilities/capability.ts";
+import { capabilities } from "../capabilities/registry.ts";
+import { Failure } from "../errors.ts";
+import { commandLineOf } from "./arguments.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { resolveId } from "./ids.ts";
+import { printed } from "./print.ts";
+import type { Cli, Verb } from "./verb.ts";
+
+/** Actions whose names are no words belong to the wire. */
+export const actionNames: readonly string[] = [...capabilities.keys()].filter((name) =>
+  /^[a-z]+$/.test(name),
+);
+
+export function capabilityOf(name: string): Capability {
+  const found = capabilities.get(name);
+  if (found) return found;
+  throw new Failure("unknown_action", `there is no action ${name}`);
+}
+
+export function actionVerb(name: string): Verb {
+  const capability = capabilityOf(name);
+  const { decode, ...commandLine } = commandLineOf(capability);
+  return {
+    name,
+    summary: capability.summary,
+    ...commandLine,
+    async run(cli, given) {
+      const output = await cli.call(name, await withWholeIds(cli, decode(given)));
+      process.stdout.write(cli.json ? jsonText(output) : printed(name, output));
+      return exitCodes.done;
+    },
+  };
+}
+
+export async function withWholeIds(
+  cli: Cli,
+  input: Readonly<Record<string, unknown>>,
+): Promise<Record<string, unknown>> {
+  const { session } = input;
+  return typeof session === "string" ? { ...input, session: await resolveId(cli, session) } : input;
+}
+
+export const jsonText = (document: unknown): string => `${JSON.stringify(document, null, 2)}\n`;

@@ -1,0 +1,106 @@
+/**
+ * The command line of an action, derived from its record: what the record calls positional is an argument, the rest
+ * are options in kebab case, with the record's own descriptions as help. A new action costs nothing here.
+ */
+import { realpathSync } from "node:fs";
+import { resolve } from "node:path";
+import { Argument, Option } from "commander";
+import { z } from "zod";
+import type { Capability } from "../capabilities/capability.ts";
+import { duration, repeated, textOf, textsOf, wholeNumber } from "./given.ts";
+import type { Given } from "./verb.ts";
+
+export interface CommandLine {
+  readonly arguments: Argument[];
+  readonly options: Option[];
+  /** The input of the action, as far as it was given. */
+  readonly decode: (given: Given) => Record<string, unknown>;
+}
+
+/** Options that the CLI spells otherwise than the action; `--all` is the short way to say the same. */
+const spellings: ReadonlyMap<string, string> = new Map([
+  ["projectRoot", "--project"],
+  ["launchMode", "--mode"],
+  ["addDirs", "--add-dir"],
+  ["labels", "--label"],
+  ["keys", "--key"],
+  ["matchText", "--match"],
+  ["confirm", "--yes"],
+  ["includeArchived", "--all, --include-archived"],
+]);
+
+/** Paths are relative to where the CLI runs; the daemon runs elsewhere. `cwd` is relative to the project root. */
+const paths: ReadonlySet<string> = new Set(["projectRoot", "addDirs"]);
+
+const property = z.object({
+  type: z.string().optional(),
+  enum: z.array(z.string()).optional(),
+  description: z.string().default(""),
+  default: z.unknown().optional(),
+});
+type Property = z.output<typeof property>;
+
+const inputSchema = z.object({
+  properties: z.record(z.string(), property).default({}),
+  required: z.array(z.string()).default([]),
+});
+
+export function commandLineOf({ input, positional = [] }: Capability): CommandLine {
+  const { properties, required } = inputSchema.parse(z.toJSONSchema(input, { io: "input" }));
+  const entries = Object.entries(properties);
+  const inOrder = positional.flatMap((name) => entries.filter(([key]) => key === name));
+  const rest = entries.filter(([name]) => !positional.includes(name));
+  const options = rest.map(([name, shape]) => ({ name, option: optionOf(name, shape) }));
+  return {
+    arguments: inOrder.map(([name, shape]) => argumentOf(name, shape, required.includes(name))),
+    options: options.map(({ option }) => option),
+    decode: (given) => {
+      const named = options.map(({ name, option }) => [name, given.options[option.attributeName()]] as const);
+      const placed = inOrder.map(([name], index) => [name, given.arguments[index]] as const);
+      return Object.fromEntries(
+        [...placed, ...named]
+          .filter(([, value]) => value !== undefined)
+          .map(([name, value]) => [name, paths.has(name) ? absolute(value) : value]),
+      );
+    },
+  };
+}
+
+function argumentOf(name: string, { description, type }: Property, isRequired: boolean): Argument {
+  const dots = type === "array" ? "..." : "";
+  return new Argument(isRequired ? `<${name}${dots}>` : `[${name}${dots}]`, description);
+}
+
+function optionOf(name: string, shape: Property): Option {
+  const { type, description } = shape;
+  const isDuration = type === "integer" && name.endsWith("Ms");
+  const flags = spellings.get(name) ?? `--${kebab(isDuration ? name.slice(0, -2) : name)}`;
+  if (type === "boolean") return new Option(flags, description);
+  if (isDuration) return new Option(`${flags} <time>`, description).argParser(duration);
+  if (type === "integer") return new Option(`${flags} <number>`, description).argParser(wholeNumber);
+  if (type === "array")
+    return new Option(`${flags} <value>`, `${description} (may be repeated)`).argParser(repeated);
+  const option = new Option(`${flags} <value>`, description);
+  return shape.enum === undefined ? option : option.choices(shape.enum);
+}
+
+const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+const absolute = (value: unknown): unknown =>
+  typeof value === "string" ? realPath(value) : textsOf(value).map(realPath);
+
+/** The daemon knows projects by their real path; what does not exist it names itself. */
+function realPath(path: string): string {
+  const place = resolve(path);
+  try {
+    return realpathSync(place);
+  } catch {
+    return place;
+  }
+}
+
+/** The session argument of an action, if it has one. */
+export const sessionsIn = (input: Readonly<Record<string, unknown>>): string[] => [
+  ...[textOf(input["session"])].filter((id) => id !== undefined),
+  ...textsOf(input["sessions"]),
+];

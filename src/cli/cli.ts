@@ -1,0 +1,157 @@
+/**
+ * The command line: the words are read, one verb is loaded and run, and what went wrong is said on standard error.
+ * Only the verb that was asked for is loaded, so that one which does little starts fast.
+ */
+import { Command, CommanderError, Option } from "commander";
+import { Failure } from "../errors.ts";
+import { createClient } from "../rpc/client.ts";
+import { locate } from "./endpoint.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { printFailure } from "./failure.ts";
+import { isGiven, textOf } from "./given.ts";
+import type { Cli, Given, Verb } from "./verb.ts";
+import { allVerbs, verbsFor } from "./verbs.ts";
+import { plainWords } from "./words.ts";
+
+export interface CliStart {
+  readonly argv: readonly string[];
+  readonly version: string;
+  readonly program: string;
+}
+
+const notes = `
+coven sessions <verb> is the same as coven <verb>, and coven sessions alone is coven list.
+A session may be named by the first characters of its id.
+coven <verb> --help explains a verb.`;
+
+/** Answers the exit code. */
+export async function runCli({ argv, version, program }: CliStart): Promise<number> {
+  process.stdout.on("error", leaveOnClosedPipe);
+  process.stderr.on("error", leaveOnClosedPipe);
+  try {
+    const { words, verb } = plainWords(argv);
+    let exitCode: number = exitCodes.done;
+    const run = async (record: Verb, given: Given): Promise<void> => {
+      exitCode = await record.run(prepare(given, version, program), given);
+    };
+    const verbs = verb === undefined ? await allVerbs() : await verbsFor(verb);
+    await commandOf(verbs, version, run).parseAsync(words, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done;
+    return printFailure(usageFailure(error, argv), argv.includes("--json"));
+  }
+}
+
+function commandOf(
+  verbs: readonly Verb[],
+  version: string,
+  run: (verb: Verb, given: Given) => Promise<void>,
+): Command {
+  const root = new Command("coven")
+    .description("Runs coding agents in your projects, and watches, feeds, ends and keeps their sessions.")
+    .version(version, "-V, --version", "say which version this is")
+    .helpOption("-h, --help", "explain this")
+    .addHelpText("after", notes)
+    .addOption(new Option("--home <folder>", "COVEN_HOME of the daemon meant"))
+    .addOption(new Option("--url <url>", "address of the daemon: http://host:port or unix:///path"))
+    .addOption(new Option("--token <token>", "token for the daemon"))
+    .addOption(new Option("--json", "standard output is one JSON document"));
+  silence(root);
+  const groups = new Map<string, Command>();
+  for (const verb of verbs) {
+    const [first = "", second] = verb.name.split(" ");
+    const parent = second === undefined ? root : (groups.get(first) ?? groupOf(root, first));
+    if (second !== undefined) groups.set(first, parent);
+    addVerb(parent, second ?? first, verb, run);
+  }
+  return root;
+}
+
+const groupSummaries: ReadonlyMap<string, string> = new Map([
+  ["daemon", "The daemon: start, stop, restart and its status."],
+]);
+
+const groupOf = (root: Command, name: string): Command =>
+  silence(root.command(name).description(groupSummaries.get(name) ?? ""));
+
+function addVerb(
+  parent: Command,
+  name: string,
+  verb: Verb,
+  run: (verb: Verb, given: Given) => Promise<void>,
+): void {
+  const command = silence(parent.command(name).description(verb.summary));
+  if (verb.alias !== undefined) command.alias(verb.alias);
+  for (const argument of verb.arguments ?? []) command.addArgument(argument);
+  for (const option of verb.options ?? []) command.addOption(option);
+  if (verb.notes !== undefined) command.addHelpText("after", `\n${verb.notes}`);
+  command.action(async () => {
+    const given: readonly unknown[] = command.processedArgs;
+    await run(verb, { arguments: given, options: command.optsWithGlobals<Record<string, unknown>>() });
+  });
+}
+
+/** Errors are thrown and said in one place; help goes to standard output. */
+const silence = (command: Command): Command =>
+  command
+    .exitOverride()
+    .allowExcessArguments(false)
+    .helpCommand(false)
+    .configureOutput({ writeErr: () => undefined })
+    .configureHelp({ showGlobalOptions: true });
+
+function prepare({ options }: Given, version: string, program: string): Cli {
+  const env = withoutUndefined(process.env);
+  const where = locate(
+    { home: textOf(options["home"]), url: textOf(options["url"]), token: textOf(options["token"]) },
+    env,
+  );
+  const client = createClient(where.endpoint, "cli");
+  return {
+    version,
+    program,
+    env,
+    where,
+    json: isGiven(options["json"]),
+    client,
+    async call(action, args, callOptions) {
+      try {
+        return await client.call(action, args, callOptions);
+      } catch (error) {
+        if (!where.isOwn || !isMissingDaemon(error)) throw error;
+        const { startDaemon } = await import("./daemon-process.ts");
+        await startDaemon(where.home, program, env);
+        return client.call(action, args, callOptions);
+      }
+    },
+  };
+}
+
+const isMissingDaemon = (error: unknown): boolean =>
+  error instanceof Failure && error.code === "runtime_unavailable" && error.details?.["isGone"] === true;
+
+const withoutUndefined = (env: NodeJS.ProcessEnv): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
+  );
+
+/** What the parser refuses, in our words; it names the nearest verb or option by itself. */
+function usageFailure(error: unknown, argv: readonly string[]): unknown {
+  if (!(error instanceof CommanderError)) return error;
+  const [message = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
+  const nearest = rest.join(" ").trim();
+  const { verb } = plainWords(argv);
+  const help = `coven ${verb === undefined || error.code === "commander.unknownCommand" ? "" : `${verb} `}--help`;
+  const what =
+    error.code === "commander.help"
+      ? "a verb is missing"
+      : message.replace(/^unknown command/, "unknown verb");
+  return new Failure("invalid_request", what, { hint: `${nearest} See ${help}`.trim() });
+}
+
+/** `coven … | head` has seen enough: that is no error. */
+function leaveOnClosedPipe(error: Error): void {
+  if ("code" in error && error.code === "EPIPE") process.exit(exitCodes.done);
+  throw error;
+}

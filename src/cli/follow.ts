@@ -1,0 +1,94 @@
+/** A session's events as they come, over restarts of the daemon, until it has ended. */
+import { events } from "../capabilities/events.ts";
+import { record } from "../capabilities/record.ts";
+import { type EventRecord, eventPayloads, isLive } from "../events.ts";
+import type { Client } from "../rpc/client.ts";
+import { createTranscript } from "../text/transcript.ts";
+import type { Standing } from "./exit-codes.ts";
+import { isAway, throughRestarts } from "./patience.ts";
+import type { Cli } from "./verb.ts";
+
+export interface Place {
+  readonly session: string;
+  readonly afterSeq: number;
+}
+
+/** Yields every event after a place; returns how the session ended. */
+export async function* follow(
+  { client }: Cli,
+  { session, afterSeq }: Place,
+): AsyncGenerator<EventRecord, Standing> {
+  let seq = afterSeq;
+  let last: Standing | undefined;
+  for (;;) {
+    const { status, exit_code } = await throughRestarts(async () =>
+      record.output.parse(await client.call("record", { session })),
+    );
+    // What has ended has all its events in the log; only what is live is waited for.
+    const isOver = !isLive(status);
+    for await (const event of isOver ? logged(client, session, seq) : untilExit(client, session, seq)) {
+      seq = event.seq;
+      if (event.kind === "exit") last = exitOf(event);
+      yield event;
+    }
+    if (isOver) return last ?? { status, exitCode: exit_code };
+  }
+}
+
+/** What is in the log now. */
+async function* logged(client: Client, session: string, afterSeq: number): AsyncGenerator<EventRecord> {
+  let seq = afterSeq;
+  for (;;) {
+    const page = await throughRestarts(async () =>
+      events.output.parse(await client.call("events", { session, afterSeq: seq })),
+    );
+    yield* page.events;
+    seq = page.events.at(-1)?.seq ?? seq;
+    if (!page.hasMore) return;
+  }
+}
+
+/** What comes, up to the end of a run or of the daemon. */
+async function* untilExit(client: Client, session: string, afterSeq: number): AsyncGenerator<EventRecord> {
+  const leave = new AbortController();
+  try {
+    for await (const event of client.events(session, afterSeq, leave.signal)) {
+      yield event;
+      if (event.kind === "exit") return;
+    }
+  } catch (error) {
+    if (!isAway(error)) throw error;
+  } finally {
+    leave.abort();
+  }
+}
+
+const exitOf = (event: EventRecord): Standing => {
+  const { status, exitCode, signal } = eventPayloads.exit.parse(JSON.parse(event.payload_json));
+  return { status, exitCode, signal };
+};
+
+/** Writes a session as text to read until it has ended; answers how. */
+export async function followText(cli: Cli, place: Place): Promise<Standing> {
+  const transcript = createTranscript();
+  const coming = follow(cli, place);
+  let lastText = "\n";
+  for (;;) {
+    const next = await coming.next();
+    const text = next.done === true ? transcript.flush() : transcript.push(next.value);
+    if (text !== "") {
+      await write(text);
+      lastText = text;
+    }
+    if (next.done !== true) continue;
+    if (!lastText.endsWith("\n")) await write("\n");
+    return next.value;
+  }
+}
+
+/** Waits for a slow reader, so that a flood is never held in memory. */
+export const write = (text: string | Uint8Array): Promise<void> =>
+  new Promise((resolve) => {
+    if (process.stdout.write(text)) resolve();
+    else process.stdout.once("drain", resolve);
+  });

@@ -1,0 +1,38 @@
+/** What was given for one option or argument, by its type. */
+import { InvalidArgumentError } from "commander";
+
+export const textOf = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
+
+export const numberOf = (value: unknown): number | undefined =>
+  typeof value === "number" ? value : undefined;
+
+export const isGiven = (value: unknown): boolean => value === true;
+
+/** Of an option or argument that may be repeated. */
+export const textsOf = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((each) => typeof each === "string") : [];
+
+/** Option parsers: commander hands them the text and, for a repeatable one, what came before. */
+export const repeated = (text: string, before: unknown): string[] => [...textsOf(before), text];
+
+export function wholeNumber(text: string): number {
+  if (/^-?\d{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("It must be a whole number.");
+}
+
+const units: ReadonlyMap<string, number> = new Map([
+  ["ms", 1],
+  ["", 1000],
+  ["s", 1000],
+  ["m", 60_000],
+  ["h", 3_600_000],
+]);
+
+/** `500ms`, `30s`, `5m`, `2h` or a bare number of seconds, as ms. */
+export function duration(text: string): number {
+  const [, number = "", unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|)$/.exec(text) ?? [];
+  const factor = units.get(unit);
+  if (number === "" || factor === undefined)
+    throw new InvalidArgumentError("It must be a time such as 500ms, 30s, 5m or 2h.");
+  return Math.round(Number(number) * factor);
+}

@@ -1,0 +1,170 @@
+/** What an action answered, as text for people. An action without a printer of its own is shown as JSON. */
+import type { z } from "zod";
+import { capabilities } from "../capabilities/capabilities.ts";
+import { events } from "../capabilities/events.ts";
+import { health } from "../capabilities/health.ts";
+import { list } from "../capabilities/list.ts";
+import { type eventRecord, sessionRecord } from "../capabilities/records.ts";
+import { sacrifice } from "../capabilities/sacrifice.ts";
+import { status } from "../capabilities/status.ts";
+import { tail } from "../capabilities/tail.ts";
+import { eventPayloads, isLive } from "../events.ts";
+import { createTranscript } from "../text/transcript.ts";
+import { shortId } from "./ids.ts";
+import { age, columns, fields, oneLine } from "./text.ts";
+
+export const printed = (action: string, output: unknown): string => (printers.get(action) ?? asJson)(output);
+
+const asJson = (output: unknown): string => `${JSON.stringify(output, null, 2)}\n`;
+
+const as =
+  <T>(schema: z.ZodType<T>, print: (output: T) => string) =>
+  (output: unknown): string =>
+    print(schema.parse(output));
+
+type SessionRecord = z.output<typeof sessionRecord>;
+
+const did = (participle: string) =>
+  as(
+    sessionRecord.pick({ id: true, title: true }),
+    ({ id, title }) => `${participle} ${id}  ${oneLine(title)}\n`,
+  );
+
+const printers: ReadonlyMap<string, (output: unknown) => string> = new Map([
+  ["list", as(list.output, ({ sessions, nextCursor }) => sessionTable(sessions) + nextPage(nextCursor))],
+  ["status", as(status.output, (shown) => ("live" in shown ? overview(shown) : oneStatus(shown)))],
+  [
+    "events",
+    as(events.output, ({ events, hasMore }) => eventLines(events) + (hasMore ? moreEvents(events) : "")),
+  ],
+  ["tail", as(tail.output, ({ text }) => ended(text))],
+  [
+    "record",
+    as(sessionRecord, (record) => fields(Object.entries(record).map(([name, value]) => [name, cell(value)]))),
+  ],
+  ["kill", did("killed")],
+  ["archive", did("archived")],
+  ["summon", did("summoned")],
+  ["sacrifice", as(sacrifice.output, ({ id, title }) => `sacrificed ${id}  ${oneLine(title)}\n`)],
+  ["capabilities", as(capabilities.output, catalog)],
+  [
+    "health",
+    as(health.output, ({ daemon, ...rest }) =>
+      fields(
+        [...Object.entries(rest), ...Object.entries(daemon)].map(([name, value]) => [name, cell(value)]),
+      ),
+    ),
+  ],
+]);
+
+/** Live sessions first, otherwise in the order they came. */
+export function sessionTable(sessions: readonly SessionRecord[]): string {
+  if (sessions.length === 0) return "no sessions; coven run <harness> <prompt> launches one\n";
+  const rank = ({ status }: SessionRecord): number => (isLive(status) ? 0 : 1);
+  const sorted = [...sessions].sort((one, other) => rank(one) - rank(other));
+  const rows = sorted.map(({ id, status, harness, created_at, title, archived_at }) => [
+    shortId(id),
+    archived_at === null ? status : `${status} (archived)`,
+    harness,
+    age(created_at),
+    oneLine(title, 60),
+  ]);
+  return columns([["ID", "STATUS", "HARNESS", "AGE", "TITLE"], ...rows]);
+}
+
+const nextPage = (cursor: string | null): string =>
+  cursor === null ? "" : `older ones: coven list --cursor ${cursor}\n`;
+
+type Status = z.output<typeof status.output>;
+type OneStatus = Exclude<Status, { live: number }>;
+
+const overview = ({ live, sessions }: Extract<Status, { live: number }>): string =>
+  `${live} live\n${sessions
+    .map(({ id, harness, lastActivityAt, title }) => [
+      shortId(id),
+      harness,
+      `${age(lastActivityAt)} ago`,
+      oneLine(title, 60),
+    ])
+    .map((row) => `  ${row.join("  ")}\n`)
+    .join("")}`;
+
+const oneStatus = (shown: OneStatus): string =>
+  fields([
+    ["id", shown.id],
+    ["title", oneLine(shown.title)],
+    ["status", shown.archived ? `${shown.status} (archived)` : shown.status],
+    ["active", shown.active ? "yes" : "no"],
+    ["exit code", shown.exitCode],
+    ["signal", shown.signal],
+    ["reason", shown.reason],
+    ["harness", shown.harness],
+    ["mode", shown.launchMode],
+    ["permission", shown.permission],
+    ["model", shown.model],
+    ["project", shown.projectRoot],
+    ["cwd", shown.cwd === shown.projectRoot ? null : shown.cwd],
+    ["pid", shown.pid],
+    ["runs", shown.runs],
+    ["launched", `${shown.createdAt} (${age(shown.createdAt)} ago)`],
+    ["last activity", `${shown.lastActivityAt} (${age(shown.lastActivityAt)} ago)`],
+    ["ended", shown.endedAt],
+    ["usage", shown.usage && `${shown.usage.inputTokens} tokens in, ${shown.usage.outputTokens} out`],
+    ["cost", shown.costUsd === undefined ? null : `${shown.costUsd.toFixed(4)} USD`],
+    ["denied", shown.denied?.map(({ tool, input }) => oneLine(`${tool} ${input ?? ""}`)).join("; ")],
+    ["error", shown.error && oneLine(shown.error, 200)],
+    ["said last", shown.lastMessage && oneLine(shown.lastMessage, 500)],
+  ]);
+
+type EventRecord = z.output<typeof eventRecord>;
+
+const eventLines = (records: readonly EventRecord[]): string =>
+  records
+    .map(
+      ({ seq, created_at, kind, payload_json }) =>
+        `${seq}  ${created_at}  ${kind.padEnd(8)}  ${gist(kind, payload_json)}\n`,
+    )
+    .join("");
+
+/** What an event says in one line: as the transcript has it, its payload otherwise. */
+function gist(kind: string, payload_json: string): string {
+  const text = endings.get(kind)?.(JSON.parse(payload_json)) ?? transcriptOf(kind, payload_json);
+  return oneLine(text.trim() === "" ? payload_json : text, 160);
+}
+
+const endings: ReadonlyMap<string, (payload: unknown) => string> = new Map([
+  ["status", as(eventPayloads.status, ({ from, to, reason = "" }) => `${from ?? "new"} → ${to} ${reason}`)],
+  [
+    "exit",
+    as(eventPayloads.exit, ({ status, exitCode, signal, reason }) =>
+      [status, exitCode, signal, reason].filter((part) => part !== undefined && part !== null).join(" "),
+    ),
+  ],
+]);
+
+function transcriptOf(kind: string, payload_json: string): string {
+  const transcript = createTranscript();
+  return transcript.push({ kind, payload_json }) + transcript.flush();
+}
+
+const moreEvents = (records: readonly EventRecord[]): string =>
+  `there are more: --after-seq ${records.at(-1)?.seq ?? 0}\n`;
+
+function catalog({ capabilities: records, problems = [] }: z.output<typeof capabilities.output>): string {
+  const rows = records.map(({ id, status, label, path, hint, actions }) => [
+    id,
+    status,
+    label,
+    path ?? hint ?? actions.join(" "),
+  ]);
+  return (
+    columns([["ID", "STATUS", "LABEL", ""], ...rows]) +
+    problems.map((problem) => `problem: ${problem}\n`).join("")
+  );
+}
+
+const cell = (value: unknown): string =>
+  value === null ? "" : typeof value === "string" ? oneLine(value, 200) : JSON.stringify(value);
+
+/** With a line end where there is text. */
+export const ended = (text: string): string => (text === "" || text.endsWith("\n") ? text : `${text}\n`);

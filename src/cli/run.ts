@@ -1,0 +1,95 @@
+/** `run`: launches a session, then stays with it: at its terminal, as a reader, or not at all. */
+import { Argument, Option } from "commander";
+import type { z } from "zod";
+import { run as action } from "../capabilities/run.ts";
+import { Failure } from "../errors.ts";
+import { jsonText } from "./action-verb.ts";
+import { commandLineOf } from "./arguments.ts";
+import { type Standing, exitCodeOf, exitCodes } from "./exit-codes.ts";
+import { follow, followText } from "./follow.ts";
+import { isGiven, textOf } from "./given.ts";
+import { sayingOnInterrupt } from "./interrupt.ts";
+import { projectAround } from "./project.ts";
+import { stayAtTerminal } from "./rejoin.ts";
+import type { Cli, Given, Verb } from "./verb.ts";
+
+const { options, decode } = commandLineOf({ ...action, positional: [] });
+
+export const run: Verb = {
+  name: "run",
+  summary: action.summary,
+  arguments: [new Argument("[words...]", "harness and prompt; with --harness only the prompt")],
+  options: [
+    ...options.filter((option) => option.attributeName() !== "prompt"),
+    new Option("--detach", "print the session's id and leave it running"),
+  ],
+  notes: `coven run codex "fix the failing tests"
+coven run --harness codex --project ~/code/example --title "fix tests" "fix the failing tests"
+
+The project is the git root around the working directory unless named; --cwd is relative to it.
+In a terminal the mode is interactive and you are at the session's screen (ctrl-] leaves it running). Otherwise it is
+nonInteractive: what the agent says is printed, and the exit code is the run's. --json then answers the status at the
+end, with --detach the record at once.`,
+  async run(cli, given) {
+    const isDetached = isGiven(given.options["detach"]);
+    const input = inputOf(cli, given, isDetached);
+    const launched = action.output.parse(await cli.call("run", input, { env: cli.env }));
+    if (isDetached) {
+      process.stdout.write(cli.json ? jsonText(launched) : `${launched.id}\n`);
+      return exitCodes.done;
+    }
+    return stayWith(cli, launched);
+  },
+};
+
+function inputOf(cli: Cli, given: Given, isDetached: boolean): Record<string, unknown> {
+  const input = decode({ arguments: [], options: given.options });
+  const isAtTerminal = process.stdin.isTTY && process.stdout.isTTY && !isDetached && !cli.json;
+  return {
+    projectRoot: projectAround(process.cwd()),
+    launchMode: isAtTerminal ? "interactive" : "nonInteractive",
+    ...input,
+    ...wordsOf(given, textOf(input["harness"])),
+  };
+}
+
+/** `<harness> <prompt>`, or `<prompt>` where the harness is an option. */
+function wordsOf(
+  { arguments: [words] }: Given,
+  named: string | undefined,
+): { harness: string; prompt: string } {
+  const given = Array.isArray(words) ? words.map(String) : [];
+  const [harness, prompt, ...rest] = named === undefined ? given : [named, ...given];
+  if (harness === undefined || prompt === undefined) {
+    const missing = harness === undefined ? "harness and prompt are" : "the prompt is";
+    throw new Failure("invalid_request", `run: ${missing} missing`, {
+      hint: 'For example: coven run codex "fix the failing tests"',
+    });
+  }
+  if (rest.length > 0) {
+    throw new Failure("invalid_request", `run: too many words, from ${JSON.stringify(rest[0])} on`, {
+      hint: "Put the prompt in quotes.",
+      details: { rest },
+    });
+  }
+  return { harness, prompt };
+}
+
+async function stayWith(cli: Cli, launched: z.output<typeof action.output>): Promise<number> {
+  const place = { session: launched.id, afterSeq: 0 };
+  if (cli.json) {
+    const standing = await untilEnd(cli, place);
+    process.stdout.write(jsonText(await cli.call("status", { session: launched.id })));
+    return exitCodeOf(standing);
+  }
+  if (launched.launch_mode === "interactive") return stayAtTerminal(cli, launched);
+  return exitCodeOf(await sayingOnInterrupt(launched.id, () => followText(cli, place)));
+}
+
+async function untilEnd(cli: Cli, place: { session: string; afterSeq: number }): Promise<Standing> {
+  const events = follow(cli, place);
+  for (;;) {
+    const next = await events.next();
+    if (next.done === true) return next.value;
+  }
+}

@@ -1,0 +1,44 @@
+/** Text for people: one line, safe for a terminal, in columns. */
+import { cleanText } from "../text/clean.ts";
+
+/** A title or message as one line of at most so many characters. */
+export function oneLine(text: string, charactersMax = 80): string {
+  const line = cleanText(text).replace(/\s+/g, " ").trim();
+  return line.length <= charactersMax ? line : `${line.slice(0, charactersMax - 1)}…`;
+}
+
+/** Rows in columns; the last one is as wide as it likes. */
+export function columns(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, index) => Math.max(...rows.map((row) => row[index]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .map((line) => `${line}\n`)
+    .join("");
+}
+
+/** `name  value` lines of what there is. */
+export function fields(entries: readonly (readonly [string, string | number | null | undefined])[]): string {
+  return columns(
+    entries.flatMap(([name, value]) =>
+      value === undefined || value === null || value === "" ? [] : [[name, String(value)]],
+    ),
+  );
+}
+
+const steps = [
+  ["d", 86_400],
+  ["h", 3600],
+  ["m", 60],
+] as const;
+
+/** How long ago, in the largest unit that fits. */
+export function age(since: string, now = Date.now()): string {
+  const seconds = Math.max(0, Math.round((now - Date.parse(since)) / 1000));
+  const [unit, size] = steps.find(([, size]) => seconds >= size) ?? ["s", 1];
+  return `${Math.floor(seconds / size)}${unit}`;
+}

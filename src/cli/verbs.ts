@@ -1,0 +1,43 @@
+/**
+ * The table of verbs. An action is a verb by itself (`action-verb.ts`); here stand those that do more than one call,
+ * each loaded only when it is asked for.
+ */
+import type { Verb } from "./verb.ts";
+
+const written: ReadonlyMap<string, () => Promise<readonly Verb[]>> = new Map([
+  ["run", async () => [(await import("./run.ts")).run]],
+  ["watch", async () => [(await import("./watch.ts")).watch]],
+  ["rejoin", async () => [(await import("./rejoin.ts")).rejoin]],
+  ["input", async () => [(await import("./input.ts")).input]],
+  ["output", async () => [(await import("./output.ts")).output]],
+  ["daemon", async () => (await import("./daemon.ts")).daemonVerbs],
+  ["logs", async () => [(await import("./logs.ts")).logs]],
+  ["doctor", async () => [(await import("./doctor.ts")).doctor]],
+]);
+
+const aliases: ReadonlyMap<string, string> = new Map([["attach", "rejoin"]]);
+
+/** The verb that is meant; all of them where there is none of that name, so that the nearest can be named. */
+export async function verbsFor(name: string): Promise<readonly Verb[]> {
+  const load = written.get(aliases.get(name) ?? name);
+  if (load) return load();
+  const found = (await actionVerbs()).filter((verb) => verb.name === name);
+  return found.length > 0 ? found : allVerbs();
+}
+
+export async function allVerbs(): Promise<readonly Verb[]> {
+  const loaded = await Promise.all([...written.values()].map((load) => load()));
+  return [sessions, ...loaded.flat(), ...(await actionVerbs())];
+}
+
+async function actionVerbs(): Promise<readonly Verb[]> {
+  const { actionVerb, actionNames } = await import("./action-verb.ts");
+  return actionNames.filter((name) => !written.has(name)).map(actionVerb);
+}
+
+/** Taken out of the words before they are parsed (`words.ts`); here for the help. */
+const sessions: Verb = {
+  name: "sessions",
+  summary: "The sessions: the same as list. Before any verb it changes nothing.",
+  run: () => Promise.resolve(0),
+};

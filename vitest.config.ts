@@ -1,0 +1,11 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    exclude: ["test/real/**", "node_modules/**"],
+    // Real processes on a small machine: a slow start is no failure, a lost event is, and it would wait for ever.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
+});
