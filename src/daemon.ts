@@ -107,11 +107,12 @@ export async function startDaemon(home: Home, version: string, program: string):
       isStopping = true;
       const result = keep ? { ended: [], survived: [] } : await sessions.orphanAll(stopGraceMs);
       log.info({ keep, ended: result.ended.map(({ id }) => id) }, "stopping");
-      setImmediate(() => void close());
+      setImmediate(() => void close(keep));
       return result;
     };
-    const close = async (): Promise<void> => {
+    const close = async (keep: boolean): Promise<void> => {
       await app.close();
+      if (!keep) await hosts.dismiss();
       hosts.close();
       store.close();
       rmSync(home.socket, { force: true });

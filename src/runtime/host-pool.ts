@@ -63,6 +63,12 @@ export class HostPool {
     return [...this.#links.values()];
   }
 
+  /** Sends away the hosts that hold nothing; resolves when they have left. */
+  async dismiss(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all(this.all().map((link) => link.dismiss()));
+  }
+
   /** Hangs up; the hosts go on with what they hold. */
   close(): void {
     this.#isClosed = true;

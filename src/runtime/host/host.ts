@@ -2,7 +2,7 @@
  * The host process: owns the harness processes of one home and writes what they do to the log.
  *
  * It is small and rarely changed, because it outlives the daemon: sessions go on while a daemon crashes, restarts or
- * is upgraded. It leaves by itself when it holds no run and no daemon is connected.
+ * is upgraded. It leaves when it holds no run and the daemon says that it stops, or none has been connected for long.
  */
 import { rmSync } from "node:fs";
 import { type Server, type Socket, createServer } from "node:net";
@@ -90,6 +90,10 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
       return { survivors: [...survivors] };
     },
     runs: async () => ({ runIds: [...runs.keys()] }),
+    leave: async () => {
+      if (runs.size === 0) setImmediate(() => void leave());
+      return {};
+    },
   };
 
   function held(runId: string): Run {
@@ -107,11 +111,13 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
   function leaveWhenLonely(): void {
     clearTimeout(lonely);
     if (runs.size > 0 || daemons.size > 0) return;
-    lonely = setTimeout(() => void leave(), lonelyMs);
+    lonely = setTimeout(() => {
+      if (daemons.size === 0) void leave();
+    }, lonelyMs);
   }
 
   async function leave(): Promise<void> {
-    if (runs.size > 0 || daemons.size > 0) return;
+    if (runs.size > 0) return;
     log.info("nothing to hold; leaving");
     await journal.settled();
     store.hosts.remove(process.pid);

@@ -7,6 +7,9 @@ import { Failure } from "../../errors.ts";
 import { createLineSplitter } from "./lines.ts";
 import { type Method, type Params, type Result, frameBytesMax, fromHost, resultOf } from "./protocol.ts";
 
+/** How long a dismissed host may take to leave, ms: it has nothing to do but to close its store. */
+const leaveMsMax = 1000;
+
 export interface HostListener {
   readonly grown: (seq: number, sessions: string[]) => void;
   readonly lost: () => void;
@@ -60,6 +63,15 @@ export class HostLink {
       this.#socket.write(`${JSON.stringify({ id, method, params })}\n`);
     });
     return resultOf[method].parse(answer);
+  }
+
+  /** Asks the host to leave if it holds nothing. Resolves when it has hung up, or stays. */
+  async dismiss(): Promise<void> {
+    const left = new Promise<void>((resolve) => this.#socket.once("close", () => resolve()));
+    const { runIds } = await this.call("runs", {}).catch(() => ({ runIds: [] }));
+    if (!this.#isOpen || runIds.length > 0) return;
+    await this.call("leave", {}).catch(() => undefined); // it may have hung up before it answered
+    await Promise.race([left, new Promise((resolve) => setTimeout(resolve, leaveMsMax).unref())]);
   }
 
   /** Hangs up; the host and its runs go on. */

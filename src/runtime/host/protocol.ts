@@ -54,6 +54,8 @@ const params = {
   /** Ends what a lost host's run left behind. */
   reap: runOnly.extend({ pid: z.int(), startTime: z.string() }),
   runs: z.object({}),
+  /** The daemon stops for good: a host that holds nothing need not wait for another one. */
+  leave: z.object({}),
 };
 
 const results = {
@@ -64,6 +66,7 @@ const results = {
   kill: survivors,
   reap: survivors,
   runs: z.object({ runIds: z.array(z.string()) }),
+  leave: z.object({}),
 };
 
 export type Method = keyof typeof params;
