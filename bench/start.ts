@@ -30,7 +30,7 @@ async function startOnce(folder: string): Promise<number> {
   const startedAt = performance.now();
   const { child, client } = await serve(home, { ...process.env, COVEN_HOME: home });
   const ms = performance.now() - startedAt;
-  await stop(child, client, home);
+  await stop(child, client);
   return ms;
 }
 
