@@ -29,6 +29,8 @@ export default tseslint.config(
   {
     files: ["test/**/*.ts"],
     rules: {
+      // Matchers such as expect.any() are of type any.
+      "@typescript-eslint/no-unsafe-assignment": "off",
       "no-restricted-globals": [
         "error",
         {

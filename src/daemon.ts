@@ -13,7 +13,7 @@ import { type Home, prepareHome } from "./home.ts";
 import { openLog } from "./log.ts";
 import { createClient } from "./rpc/client.ts";
 import { listen } from "./rpc/listener.ts";
-import type { AttachedTerminal, Services, Stopped } from "./rpc/services.ts";
+import type { Services, Stopped } from "./rpc/services.ts";
 import { Environments } from "./runtime/environment.ts";
 import { Growth } from "./runtime/growth.ts";
 import { HarnessCatalog } from "./runtime/harness-catalog.ts";
@@ -21,9 +21,12 @@ import { HostPool } from "./runtime/host-pool.ts";
 import { LogReader } from "./runtime/reading.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { LiveSessions } from "./runtime/sessions.ts";
-import { attachTerminal } from "./runtime/terminal.ts";
+import { Terminals } from "./runtime/terminal.ts";
 import { Watches } from "./runtime/watch.ts";
 import { openStore } from "./store/store.ts";
+
+/** Time for requests that were cut off to end, ms. */
+const lettingGoMs = 20;
 
 /** Grace of each session when the daemon is stopped, ms. */
 const stopGraceMs = 2000;
@@ -57,7 +60,7 @@ export async function startDaemon(home: Home, version: string, program: string):
       log,
       program,
       grown: (sessions) => growth.tell(sessions),
-      lost: (pid) => void sessions.orphanLostRuns((run) => run.host_pid === pid),
+      lost: (pid) => sessions.orphanLostRuns((run) => run.host_pid === pid),
     });
     const sessions = new LiveSessions({
       store,
@@ -69,6 +72,7 @@ export async function startDaemon(home: Home, version: string, program: string):
       log,
     });
     const reader = new LogReader(store, growth);
+    const terminals = new Terminals(sessions, reader, growth);
     const daemon = { pid: process.pid, startedAt: new Date().toISOString(), socket: home.socket };
     const runtime: Runtime = {
       version,
@@ -83,7 +87,7 @@ export async function startDaemon(home: Home, version: string, program: string):
       liveCount: store.sessions.liveCount,
     };
     await hosts.open();
-    await sessions.orphanLostRuns((run) => hosts.get(run.host_pid) === undefined);
+    sessions.orphanLostRuns((run) => hosts.get(run.host_pid) === undefined);
 
     let tellStopped: () => void = () => undefined;
     const stopped = new Promise<void>((resolve) => (tellStopped = resolve));
@@ -94,17 +98,20 @@ export async function startDaemon(home: Home, version: string, program: string):
         follow: (session, afterSeq, signal) => reader.follow(session, afterSeq, signal),
         output: (session, afterSeq) => reader.output(session, afterSeq),
         requireSession: (session) => void sessions.get(session),
-        attach: (session): AttachedTerminal => attachTerminal(session, { sessions, reader, growth }),
+        attach: (session) => terminals.attach(session),
       },
       stop: async ({ keep }) => stop(keep),
     };
     const app = await listen(home.socket, services, log);
     log.info({ pid: process.pid, socket: home.socket, version }, "socket bound");
+    const served = await createClient({ kind: "socket", path: home.socket }, "daemon").health();
+    log.info({ served }, "health served");
 
     let isStopping = false;
     const stop = async (keep: boolean): Promise<Stopped> => {
       if (isStopping) return { ended: [], survived: [] };
       isStopping = true;
+      sessions.close();
       const result = keep ? { ended: [], survived: [] } : await sessions.orphanAll(stopGraceMs);
       log.info({ keep, ended: result.ended.map(({ id }) => id) }, "stopping");
       setImmediate(() => void close(keep));
@@ -112,8 +119,10 @@ export async function startDaemon(home: Home, version: string, program: string):
     };
     const close = async (keep: boolean): Promise<void> => {
       await app.close();
+      // Those who waited have just been hung up on; they let go of the store in the turns that follow.
+      await new Promise((resolve) => setTimeout(resolve, lettingGoMs));
       if (!keep) await hosts.dismiss();
-      hosts.close();
+      await hosts.close();
       store.close();
       rmSync(home.socket, { force: true });
       unlock();
@@ -150,10 +159,13 @@ function lock(home: Home): () => void {
   return () => closeSync(fd);
 }
 
+/** How long a stranger on our socket may take to say who it is, ms. */
+const foreignAnswerMsMax = 2000;
+
 /** With the lock ours, whoever answers on the socket is no daemon of ours: it is named and left alone. */
 async function requireFreeSocket(home: Home): Promise<void> {
   const client = createClient({ kind: "socket", path: home.socket }, "daemon");
-  const answer = await client.health().catch((error: unknown) => {
+  const answer = await client.health(AbortSignal.timeout(foreignAnswerMsMax)).catch((error: unknown) => {
     if (
       error instanceof Failure &&
       error.code === "runtime_unavailable" &&

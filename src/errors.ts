@@ -13,7 +13,7 @@
 export const failures = {
   invalid_request: { http: 400, exit: 64, retry: false },
   unknown_action: { http: 400, exit: 64, retry: false },
-  unsupported_api_version: { http: 400, exit: 76, retry: false },
+  unsupported_api_version: { http: 404, exit: 76, retry: false },
   forbidden: { http: 403, exit: 77, retry: false },
   not_found: { http: 404, exit: 76, retry: false },
   session_not_found: { http: 404, exit: 66, retry: false },

@@ -51,11 +51,6 @@ export function createClient(endpoint: Endpoint, origin: string) {
       request.end(body);
     });
 
-  const getJson = async (path: string): Promise<unknown> => {
-    const response = await send("GET", path);
-    return jsonOf(response, endpoint);
-  };
-
   return {
     endpoint,
 
@@ -107,7 +102,9 @@ export function createClient(endpoint: Endpoint, origin: string) {
       return new WebSocket(new URL(path, endpoint.url), { headers: target.headers });
     },
 
-    health: (): Promise<unknown> => getJson("/health"),
+    async health(signal?: AbortSignal): Promise<unknown> {
+      return jsonOf(await send("GET", "/health", { signal }), endpoint);
+    },
 
     /** Stops the daemon. */
     async shutdown(keep: boolean): Promise<unknown> {

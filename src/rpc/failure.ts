@@ -19,4 +19,7 @@ export const wireFailure = ({ code, message, details, hint }: Failure): WireFail
 export const encodeFailure = (reply: FastifyReply, failure: Failure): FastifyReply =>
   reply.code(failures[failure.code].http).send({ error: wireFailure(failure) });
 
-const publishedCode: Partial<Record<Failure["code"], string>> = {};
+/** Where the published daemon says it more coarsely. */
+const publishedCode: Partial<Record<Failure["code"], string>> = {
+  unsupported_api_version: "invalid_request",
+};

@@ -5,6 +5,7 @@
  * habits are bent to the published daemon's: bodies are JSON whatever their content type says, a wrong method is 404,
  * and every route also answers without its prefix.
  */
+import type { IncomingMessage } from "node:http";
 import fastify, { type FastifyInstance } from "fastify";
 import { Failure } from "../errors.ts";
 import { makePrivate } from "../home.ts";
@@ -35,7 +36,11 @@ export async function listen(socket: string, services: Services, log: Log): Prom
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_, body, done) => done(null, body));
-  app.setErrorHandler((error, _, reply) => encodeFailure(reply, failureOf(error, log)));
+  app.setErrorHandler(async (error, request, reply) => {
+    const failure = failureOf(error, log);
+    if (failure.code === "payload_too_large") await discard(request.raw);
+    return encodeFailure(reply, failure);
+  });
   app.setNotFoundHandler((request, reply) => encodeFailure(reply, notFound(request.raw.url ?? "")));
 
   for (const prefix of ["", apiPrefix]) {
@@ -64,6 +69,18 @@ function notFound(url: string): Failure {
     });
   }
   return new Failure("not_found", "Route not found.");
+}
+
+/** Most that is read of a refused body, bytes. */
+const discardedBytesMax = 64 * 1024 * 1024;
+
+/** Reads what the client still sends: one that is hung up on while it writes never sees why. */
+async function discard(body: IncomingMessage): Promise<void> {
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += Buffer.isBuffer(chunk) ? chunk.length : 0;
+    if (bytes > discardedBytesMax) return;
+  }
 }
 
 /** What the library itself refuses, in our words. */

@@ -42,7 +42,7 @@ export class HostPool {
   /** Connects to the hosts that live, tells of those that do not, and has one ready for the next launch. */
   async open(): Promise<void> {
     for (const record of this.#options.store.hosts.all()) await this.#reachOrForget(record);
-    await this.current();
+    this.current().catch((err: unknown) => this.#options.log.error({ err }, "no host could be started"));
   }
 
   /** The host that gets new runs; started when there is none. */
@@ -66,13 +66,20 @@ export class HostPool {
   /** Sends away the hosts that hold nothing; resolves when they have left. */
   async dismiss(): Promise<void> {
     this.#isClosed = true;
+    await this.#started();
     await Promise.all(this.all().map((link) => link.dismiss()));
   }
 
   /** Hangs up; the hosts go on with what they hold. */
-  close(): void {
+  async close(): Promise<void> {
     this.#isClosed = true;
+    await this.#started();
     for (const link of this.#links.values()) link.close();
+  }
+
+  /** A host that is just being started would else be connected to after all were hung up on. */
+  async #started(): Promise<void> {
+    await this.#current?.catch(() => undefined); // a host that did not start needs no farewell
   }
 
   async #reachOrForget(record: HostRecord): Promise<void> {

@@ -56,10 +56,17 @@ export interface SessionsOptions {
 export class LiveSessions {
   readonly #store: Store;
   readonly #options: SessionsOptions;
+  readonly #reaps = new Set<Promise<void>>();
+  #isClosed = false;
 
   constructor(options: SessionsOptions) {
     this.#store = options.store;
     this.#options = options;
+  }
+
+  /** From now on nothing is launched: the daemon is stopping. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   /** Throws `session_not_found`. */
@@ -79,6 +86,8 @@ export class LiveSessions {
   /** Checks everything that can be known before, writes the record, then has a host spawn the harness. */
   async launch(input: LaunchInput, callersEnv: Environment | undefined): Promise<Launched> {
     const { harnesses, environments, hosts } = this.#options;
+    if (this.#isClosed)
+      throw new Failure("runtime_unavailable", "the daemon is stopping", { hint: "Start it again." });
     const place = resolvePlace(input.projectRoot, input.cwd);
     const addDirs = input.addDirs.map((dir) => canonicalDirectory("addDirs", dir));
     const permission =
@@ -220,14 +229,15 @@ export class LiveSessions {
         survived.push(session);
       }
     };
-    await Promise.all(this.#store.sessions.live().map(endOne));
+    await Promise.all([...this.#store.sessions.live().map(endOne), ...this.#reaps]);
     return { ended, survived };
   }
 
-  /** What this host held is over: the sessions become `orphaned` and their leftover processes are ended. */
-  async orphanLostRuns(isLost: (run: RunRecord) => boolean): Promise<void> {
-    for (const run of this.#store.runs.open().filter(isLost)) {
-      const reason = "the host that held the process is gone";
+  /** What lost hosts held is over: the sessions become `orphaned`, and their leftover processes are ended. */
+  orphanLostRuns(isLost: (run: RunRecord) => boolean): void {
+    const lost = this.#store.runs.open().filter(isLost);
+    const reason = "the host that held the process is gone";
+    for (const run of lost) {
       this.#store.write(() => {
         this.#store.runs.ended({ id: run.id, exitCode: null, signal: null, reason });
         this.#store.sessions.move({ session: run.session_id, run: run.id, to: "orphaned", reason });
@@ -239,22 +249,21 @@ export class LiveSessions {
       });
       this.#options.growth.tell([run.session_id]);
       this.#options.log.warn({ session: run.session_id, pid: run.pid, code: "orphaned" }, reason);
-      await this.#reap(run);
+      const reap = this.#reap(run).finally(() => this.#reaps.delete(reap));
+      this.#reaps.add(reap);
     }
   }
 
   async #reap(run: RunRecord): Promise<void> {
-    const host = await this.#options.hosts.current();
-    const { survivors } = await host.call("reap", {
-      runId: run.id,
-      pid: run.pid ?? 0,
-      startTime: run.pid_started_at ?? "",
-    });
-    if (survivors.length === 0) return;
-    this.#options.log.error(
-      { session: run.session_id, survivors, code: "kill_failed" },
-      "leftover processes survive",
-    );
+    const { hosts, log } = this.#options;
+    const leftover = { runId: run.id, pid: run.pid ?? 0, startTime: run.pid_started_at ?? "" };
+    try {
+      const { survivors } = await (await hosts.current()).call("reap", leftover);
+      if (survivors.length === 0) return;
+      log.error({ session: run.session_id, survivors, code: "kill_failed" }, "leftover processes survive");
+    } catch (err) {
+      log.error({ err, session: run.session_id, pid: run.pid }, "leftover processes could not be looked for");
+    }
   }
 
   #live(id: string) {

@@ -6,7 +6,7 @@
  * of time answers `waiting` with a cursor from which the same wait goes on: it is never a sign that a session ended.
  */
 import { Failure } from "../errors.ts";
-import { type SessionStatus, isLive, sessionStatuses } from "../events.ts";
+import { type EventRecord, type SessionStatus, eventPayloads, isLive, sessionStatuses } from "../events.ts";
 import type { Store } from "../store/store.ts";
 import { createMatcher } from "../text/match.ts";
 import { createTranscript } from "../text/transcript.ts";
@@ -185,12 +185,15 @@ export class Watches {
           const { events, hasMore } = this.#store.events.page(id, seen, readAtOnce);
           for (const event of events) {
             seen = event.seq;
+            if (isOwnMessage(event)) continue;
             const line = matcher.push(transcript.push(event));
             if (line !== undefined) return { seq: event.seq, line };
           }
-          if (!hasMore) return undefined;
+          if (!hasMore) break;
           await new Promise(setImmediate);
         }
+        const line = createMatcher(match).push(transcript.unfinished());
+        return line === undefined ? undefined : { seq: seen, line };
       },
     };
   }
@@ -199,6 +202,10 @@ export class Watches {
 const endings: ReadonlySet<string> = new Set(
   sessionStatuses.filter((status: SessionStatus) => !isLive(status)),
 );
+
+/** What Coven itself said to the harness is no sign of what the harness does. */
+const isOwnMessage = ({ kind, payload_json }: EventRecord): boolean =>
+  kind === "message" && eventPayloads.message.parse(JSON.parse(payload_json)).role === "user";
 
 function howMany(count: WatchInput["count"], sessions: number): number {
   if (count === "any") return 1;

@@ -73,6 +73,10 @@ function unusable(path: string, cause: unknown): Failure {
   });
 }
 
+/** Whether a write may succeed later as it is: the store is held by the other writer, or the disk is full. */
+export const isTransient = (error: unknown): boolean =>
+  error instanceof Database.SqliteError && /^SQLITE_(BUSY|LOCKED|FULL|IOERR)/.test(error.code);
+
 function requireOurs(db: Db, path: string): void {
   const tables = Number(db.prepare("SELECT count(*) FROM sqlite_schema").pluck().get());
   const id = Number(db.pragma("application_id", { simple: true }));

@@ -15,6 +15,8 @@ const STRING_LENGTH_MAX = 1024 * 1024;
 export interface Cleaner {
   /** Answers the lines that are complete. */
   push(text: string): string;
+  /** The unfinished line as it stands, without taking it: a question waits for its answer there. */
+  unfinished(): string;
   /** Answers the unfinished line, and drops an unfinished escape sequence. */
   flush(): string;
 }
@@ -95,6 +97,7 @@ export const createCleaner = (): Cleaner => {
       }
       return answer();
     },
+    unfinished: () => line.text(),
     flush() {
       pending = "";
       string = undefined;

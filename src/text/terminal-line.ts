@@ -13,6 +13,8 @@ export interface Line {
   move(final: string, parameters: string): void;
   /** Emits the line with what ends it. */
   end(ending: string): void;
+  /** The line as it stands. */
+  text(): string;
 }
 
 export const createLine = (emit: (text: string) => void): Line => {
@@ -20,9 +22,14 @@ export const createLine = (emit: (text: string) => void): Line => {
   let appended = "";
   let cells: string[] | undefined;
   let column = 0;
+  /** The row that the last absolute move went to: as long as moves name it, they stay in this line. */
+  let row: string | undefined;
+
+  const current = (): string => (cells === undefined ? appended : cells.join(""));
 
   const end = (ending: string): void => {
-    emit((cells === undefined ? appended : cells.join("")) + ending);
+    emit(current() + ending);
+    row = undefined;
     appended = "";
     cells = undefined;
   };
@@ -72,7 +79,16 @@ export const createLine = (emit: (text: string) => void): Line => {
     else if (what === "2") cells?.splice(0);
   };
 
+  /** A screen drawn cell by cell names its row with every word. */
+  const moveTo = (parameters: string): void => {
+    const [toRow = "1", toColumn = "1"] = parameters.split(";");
+    if (toRow !== row && (cells?.length ?? appended.length) > 0) end("\n");
+    row = toRow;
+    goTo(Math.min(Math.max(1, Number.parseInt(toColumn, 10) || 1), COLUMN_MAX) - 1);
+  };
+
   return {
+    text: current,
     write(text) {
       const breakAt = text.indexOf("\n");
       if (breakAt < 0) return cells === undefined ? append(text) : overwrite(text);
@@ -101,7 +117,8 @@ export const createLine = (emit: (text: string) => void): Line => {
       else if (final === "D") goTo(position() - count);
       else if (final === "G" || final === "`") goTo(Math.min(count, COLUMN_MAX) - 1);
       else if (final === "K") erase(parameters);
-      else if (final !== "" && "ABEFHfd".includes(final) && (cells?.length ?? appended.length) > 0) end("\n");
+      else if (final === "H" || final === "f") moveTo(parameters);
+      else if (final !== "" && "ABEFd".includes(final) && (cells?.length ?? appended.length) > 0) end("\n");
     },
     end,
   };

@@ -14,6 +14,8 @@ export interface TranscriptEvent {
 export interface Transcript {
   /** The text that this event adds. */
   readonly push: (event: TranscriptEvent) => string;
+  /** What the terminal's unfinished line says so far: a question waits for its answer there. */
+  readonly unfinished: () => string;
   /** What an unfinished line still held. */
   readonly flush: () => string;
 }
@@ -57,6 +59,7 @@ export function createTranscript(): Transcript {
 
   return {
     push: ({ kind, payload_json }) => speakers.get(kind)?.(payload_json) ?? "",
+    unfinished: () => terminal.unfinished(),
     flush: () => terminal.flush() + errors.flush() + plainLines("\n"),
   };
 }

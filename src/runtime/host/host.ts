@@ -42,6 +42,8 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
   const runs = new Map<string, Run>();
   const launches = new Map<string, Promise<{ pid: number }>>();
   const daemons = new Set<Socket>();
+  let reaping = 0;
+  const isHolding = (): boolean => runs.size > 0 || reaping > 0;
   const journal = new Journal(store, log, {
     grown: (grown, sessions) => {
       for (const daemon of daemons) send(daemon, { grown, sessions });
@@ -71,7 +73,7 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
       return launch;
     },
     input: async ({ runId, dataBase64 }) => {
-      held(runId).input(Buffer.from(dataBase64, "base64"));
+      await held(runId).input(Buffer.from(dataBase64, "base64"));
       await journal.settled();
       return {};
     },
@@ -85,13 +87,19 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
     },
     kill: async ({ runId, graceMs, as }) => ({ survivors: [...(await held(runId).kill(graceMs, as))] }),
     reap: async ({ runId, pid, startTime }) => {
-      const leftover = { runId, pid, startTime };
-      const { survivors } = await endTree(leftover, { graceMs: reapGraceMs, deadlineMs: killDeadlineMs });
-      return { survivors: [...survivors] };
+      reaping += 1;
+      try {
+        const leftover = { runId, pid, startTime };
+        const { survivors } = await endTree(leftover, { graceMs: reapGraceMs, deadlineMs: killDeadlineMs });
+        return { survivors: [...survivors] };
+      } finally {
+        reaping -= 1;
+        leaveWhenLonely();
+      }
     },
     runs: async () => ({ runIds: [...runs.keys()] }),
     leave: async () => {
-      if (runs.size === 0) setImmediate(() => void leave());
+      if (!isHolding()) setImmediate(() => void leave());
       return {};
     },
   };
@@ -110,14 +118,14 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
 
   function leaveWhenLonely(): void {
     clearTimeout(lonely);
-    if (runs.size > 0 || daemons.size > 0) return;
+    if (isHolding() || daemons.size > 0) return;
     lonely = setTimeout(() => {
       if (daemons.size === 0) void leave();
     }, lonelyMs);
   }
 
   async function leave(): Promise<void> {
-    if (runs.size > 0) return;
+    if (isHolding()) return;
     log.info("nothing to hold; leaving");
     await journal.settled();
     store.hosts.remove(process.pid);

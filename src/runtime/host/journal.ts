@@ -6,6 +6,7 @@
  * queued, the harnesses that print are slowed down, and the commit is tried again.
  */
 import type { Log } from "../../log.ts";
+import { isTransient } from "../../store/database.ts";
 import type { Store } from "../../store/store.ts";
 
 /** Most that one transaction writes, bytes: the daemon waits for it. */
@@ -77,15 +78,7 @@ export class Journal {
     this.#timer = undefined;
     while (this.#queue.length > 0) {
       const batch = this.#nextBatch();
-      try {
-        this.#store.write(() => {
-          for (const entry of batch) entry.write();
-        });
-      } catch (error) {
-        this.#log.warn(
-          { err: error, queued: this.#queue.length },
-          "the log could not be written; trying again",
-        );
+      if (!this.#write(batch)) {
         this.#timer = setTimeout(() => this.#commit(), retryMs);
         return;
       }
@@ -96,6 +89,31 @@ export class Journal {
     this.#lastCommitAt = performance.now();
     if (this.#queuedBytes < resumeBelowBytes) this.#press(false);
     for (const resolve of this.#settled.splice(0)) resolve();
+  }
+
+  /** Answers false when the store takes nothing now and the batch is to be tried again. */
+  #write(batch: readonly Entry[]): boolean {
+    try {
+      this.#store.write(() => {
+        for (const entry of batch) entry.write();
+      });
+      return true;
+    } catch (error) {
+      if (isTransient(error)) {
+        this.#log.warn(
+          { err: error, queued: this.#queue.length },
+          "the log could not be written; trying again",
+        );
+        return false;
+      }
+      if (batch.length > 1) return batch.every((entry) => this.#write([entry]));
+      // One entry that can never be written must not hold up all that follow.
+      this.#log.error(
+        { err: error, session: batch[0]?.sessionId },
+        "an entry was refused by the store and is lost",
+      );
+      return true;
+    }
   }
 
   #nextBatch(): Entry[] {

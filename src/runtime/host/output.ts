@@ -1,8 +1,7 @@
 /**
  * What a harness prints, made ready for the log: secrets replaced, then cut into rows at character borders.
  *
- * Nothing is dropped. What may be the beginning of a secret or of a character is held until the next bytes decide it,
- * at most `heldMsMax`.
+ * Nothing is dropped. What may be the beginning of a secret is held until the next bytes decide it, at most `heldMsMax`.
  */
 import { createRedactor } from "../../text/redact.ts";
 
@@ -36,15 +35,16 @@ export function createOutputPipe(row: (bytes: Buffer) => void): OutputPipe {
     }
     rest = Buffer.from(all.subarray(whole));
   };
+  /** The beginning of a character stays: without its rest it is nothing to show. */
   const release = (): void => {
     timer = undefined;
-    emit(redactor.flush(), true);
+    emit(redactor.flush(), false);
   };
 
   return {
     push(bytes) {
       emit(redactor.push(bytes), false);
-      const isHolding = redactor.heldBytes > 0 || rest.length > 0;
+      const isHolding = redactor.heldBytes > 0;
       if (!isHolding) clearTimeout(timer);
       else if (timer !== undefined) timer.refresh();
       else timer = setTimeout(release, heldMsMax);
@@ -52,7 +52,7 @@ export function createOutputPipe(row: (bytes: Buffer) => void): OutputPipe {
     },
     end() {
       clearTimeout(timer);
-      release();
+      emit(redactor.flush(), true);
     },
   };
 }

@@ -2,10 +2,8 @@
  * A harness in a pty.
  *
  * We read the terminal's descriptor ourselves instead of using node-pty's reader, which loses the end of a flood:
- * libuv takes the hang-up of a terminal for the end of its data whenever the read before it did not fill the buffer,
- * which a terminal never does. So what is left at the hang-up, and when the process has ended, is read until there is
- * no more. The descriptor is closed to other children at once; node-pty leaves it open, and every later harness would
- * inherit it.
+ * what is left when the process has ended is read until there is no more, so nothing it printed is missing. The
+ * descriptor is closed to other children at once; node-pty leaves it open, and every later harness would inherit it.
  */
 import { existsSync, readFileSync, readSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -44,7 +42,14 @@ interface NativePty {
 const initialColumns = 80;
 const initialRows = 24;
 
-const readBytes = 64 * 1024;
+/** What is read goes through here and on at once, so that one buffer serves all terminals. */
+const buffer = Buffer.allocUnsafe(64 * 1024);
+
+/** How long a terminal that outlives its harness in a background child must be silent to be taken for read, ms. */
+const heldSilenceMs = 50;
+
+/** How long a spawned child is looked at in every turn of the loop before the looks get rarer, ms. */
+const execUsuallyMsMax = 10;
 
 const { native, helperPath } = loadNative();
 
@@ -52,11 +57,12 @@ const { native, helperPath } = loadNative();
 export async function spawnInPty(spec: ChildSpec): Promise<Child> {
   const early: Buffer[] = [];
   let end: ChildEnd | undefined;
+  let tellEnded: () => void = () => undefined;
+  const ended = new Promise<void>((resolve) => (tellEnded = resolve));
   let listener: ChildListener = {
     output: (_, bytes) => early.push(Buffer.from(bytes)),
     ended: () => undefined,
   };
-  const buffer = Buffer.allocUnsafe(readBytes);
 
   const pty = native.fork(
     spec.file,
@@ -69,16 +75,14 @@ export async function spawnInPty(spec: ChildSpec): Promise<Child> {
     -1,
     true,
     helperPath,
-    (code, signal) => {
-      end = signal > 0 ? { exitCode: null, signal: signalName(signal) } : { exitCode: code, signal: null };
-      drain();
-      stream.destroy();
-      listener.ended(end);
-    },
+    // In a turn of its own: what is thrown inside the native callback would be swallowed there.
+    (code, signal) => setImmediate(() => void onExit(code, signal)),
   );
   fcntlSync(pty.fd, "setfd", fcntl.FD_CLOEXEC);
 
   const stream = new ReadStream(pty.fd, {
+    // The descriptor stays open until we have read the end ourselves.
+    allowHalfOpen: true,
     onread: {
       buffer,
       callback: (count: number) => {
@@ -87,21 +91,40 @@ export async function spawnInPty(spec: ChildSpec): Promise<Child> {
       },
     },
   });
-  // The hang-up, told before the descriptor is closed.
-  stream.on("end", drain);
-  // EIO is how Linux says that the last process has closed the terminal; the end itself is told by the exit.
+  // libuv takes a short read from a terminal that nobody holds for its end, which it is not: we read on.
+  stream.once("end", () => void readToEnd());
+  // EIO is how Linux says that everything was read and nobody holds the terminal; the end is told by the exit.
   stream.on("error", () => undefined);
   stream.resume();
 
-  function drain(): void {
-    while (!stream.destroyed) {
-      const count = readSome(pty.fd, buffer);
-      if (count === 0) return;
-      listener.output(null, buffer.subarray(0, count));
+  async function onExit(code: number, signal: number): Promise<void> {
+    await readToEnd();
+    end = signal > 0 ? { exitCode: null, signal: signalName(signal) } : { exitCode: code, signal: null };
+    stream.destroy();
+    tellEnded();
+    listener.ended(end);
+  }
+
+  /**
+   * The terminal ends (EIO) once everything was read and nobody holds it. Nothing to read is no end: the kernel may
+   * still be moving what was written. Only where a background child holds the terminal does silence decide.
+   */
+  async function readToEnd(): Promise<void> {
+    for (let silentMs = 0; silentMs < heldSilenceMs;) {
+      if (stream.destroyed) return;
+      const found = readSome(pty.fd);
+      if (found === "end") return;
+      if (found > 0) {
+        listener.output(null, buffer.subarray(0, found));
+        silentMs = 0;
+        continue;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      silentMs += 1;
     }
   }
 
-  await execOf(pty.pid, () => end !== undefined);
+  if (await endsWithoutExec(pty.pid)) await ended;
   requireExec(spec.file, end, early);
 
   return {
@@ -132,25 +155,33 @@ function requireExec(file: string, end: ChildEnd | undefined, early: readonly Bu
   throw new Failure("launch_failed", `${file} could not be started: ${why.trim()}`);
 }
 
-/** Bytes read, 0 when there is nothing now (EAGAIN) or for good (EIO, end of file). */
-function readSome(fd: number, buffer: Buffer): number {
+/** Bytes read into the buffer, 0 when there is nothing now. */
+function readSome(fd: number): number | "end" {
   try {
-    return readSync(fd, buffer, 0, buffer.length, null);
+    return readSync(fd, buffer, 0, buffer.length, null) || "end";
   } catch (error) {
-    if (error instanceof Error && "code" in error && (error.code === "EAGAIN" || error.code === "EIO"))
-      return 0;
-    throw error;
+    // Usually EIO: everything was read and nobody holds the terminal. Whatever it is, there is no more to read.
+    return error instanceof Error && "code" in error && error.code === "EAGAIN" ? 0 : "end";
   }
 }
 
 /**
- * Resolves when the forked child has become the harness (or has ended): until then it is a copy of the host, and a
- * failed exec is not yet known. Only Linux shows this; macOS spawns, and reports a failed exec by itself.
+ * Resolves when the forked child has become the harness: until then it is a copy of the host, and a failed exec is not
+ * yet known. Answers whether it is gone by then, as after a failed exec. Only Linux shows this; macOS spawns, and its
+ * helper ends as any program does.
  */
-async function execOf(pid: number, hasEnded: () => boolean): Promise<void> {
-  if (process.platform !== "linux") return;
+async function endsWithoutExec(pid: number): Promise<boolean> {
+  if (process.platform !== "linux") return false;
   const own = commandLine(process.pid);
-  while (!hasEnded() && commandLine(pid) === own) await new Promise(setImmediate);
+  const since = performance.now();
+  for (;;) {
+    const line = commandLine(pid);
+    if (line === undefined) return true;
+    // Empty in the middle of an exec, and of a zombie, which is soon gone.
+    if (line !== "" && line !== own) return false;
+    if (performance.now() - since < execUsuallyMsMax) await new Promise(setImmediate);
+    else await new Promise((resolve) => setTimeout(resolve, 1));
+  }
 }
 
 function commandLine(pid: number): string | undefined {

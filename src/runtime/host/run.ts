@@ -22,9 +22,13 @@ import { identify } from "./processes.ts";
 import type { LaunchSpec } from "./protocol.ts";
 import { spawnInPty } from "./pty.ts";
 import { createQueryAnswerer } from "./terminal-queries.ts";
+import { createTypist } from "./typing.ts";
 
 /** Longest line of structured output that is read as an event, bytes; a longer one stays raw output only. */
 const structuredLineBytesMax = 8 * 1024 * 1024;
+
+/** How exact a session's `last_activity_at` is while it prints, ms. */
+const touchEveryMs = 250;
 
 /** How long a kill may take altogether, ms. */
 export const killDeadlineMs = 5000;
@@ -48,10 +52,12 @@ export class Run {
   readonly #errorLines = createLineSplitter(structuredLineBytesMax, () => undefined);
   readonly #parser: ReturnType<typeof createOutputParser> | undefined;
   readonly #queries = createQueryAnswerer();
+  readonly #typist = createTypist((bytes) => this.#child?.write(bytes) ?? false);
   #tellEnded: () => void = () => undefined;
   #child: Child | undefined;
   #startTime: string | undefined;
   #hasEnded = false;
+  #touchedAt = Number.NEGATIVE_INFINITY;
   #attachedCount = 0;
   #endsAs: EndsAs | undefined;
 
@@ -92,11 +98,12 @@ export class Run {
     return { pid };
   }
 
-  /** Logs the input, then hands it to the harness. */
-  input(bytes: Buffer): void {
+  /** Logs the input, then hands it to the harness; resolves when it was written. */
+  async input(bytes: Buffer): Promise<void> {
     this.#requireLive();
     this.#record("input", { data: redactText(bytes.toString("utf8")) });
-    if (this.#child?.write(bytes)) return;
+    if (await this.#typist.type(bytes)) return;
+    this.#requireLive();
     throw new Failure("input_not_accepted", `session ${this.spec.sessionId} has too much input left unread`, {
       hint: "Wait until the harness reads again, or kill the session.",
     });
@@ -147,6 +154,7 @@ export class Run {
 
   #onOutput(stream: OutputStream | null, bytes: Buffer): void {
     if (stream === null) {
+      this.#typist.heard();
       const answer = this.#queries.answersTo(bytes);
       if (answer !== "" && this.#attachedCount === 0) this.#child?.write(Buffer.from(answer));
     }
@@ -210,9 +218,11 @@ export class Run {
   #recordOutput(stream: OutputStream | null, bytes: Buffer): void {
     const { events, sessions } = this.#context.store;
     const { sessionId, runId } = this.spec;
+    const isDue = performance.now() - this.#touchedAt > touchEveryMs;
+    if (isDue) this.#touchedAt = performance.now();
     this.#add(bytes.length, () => {
       events.appendOutput(sessionId, runId, stream, bytes);
-      sessions.touch(sessionId);
+      if (isDue) sessions.touch(sessionId);
     });
   }
 

@@ -1,0 +1,83 @@
+import { describe, expect, it } from "vitest";
+import { covenForFile } from "../support/coven.ts";
+import { openTerminal } from "../support/terminal.ts";
+
+const made = covenForFile();
+const { coven, launch, project } = made;
+
+describe("rejoin in a terminal", () => {
+  it("replays, forwards keys and window sizes, and leaves the session running on ctrl-]", async () => {
+    const { id } = await launch("codex", "--mode", "interactive", "look");
+    const terminal = openTerminal(made, ["rejoin", id.slice(0, 8)]);
+    await terminal.shows("screen 80x24");
+    // The size of this terminal is given to the session as soon as it is attached.
+    await terminal.shows("window 100x30");
+    terminal.type("a");
+    await terminal.shows('keys "a"');
+    terminal.resize(120, 40);
+    await terminal.shows("window 120x40");
+    terminal.type("b\u001d");
+    expect(await terminal.exited).toBe(0);
+    expect(terminal.text()).toContain("goes on");
+    expect((await coven(["status", id])).stdout).toMatch(/^active +yes$/m);
+    await coven(["watch", id, "--match", 'keys "b"', "--cursor", "0"]);
+    await coven(["kill", id]);
+  });
+
+  it("gives the terminal back at the end: screen left, cursor shown, and exits as the run did", async () => {
+    const { id } = await launch("codex", "--mode", "interactive", "look");
+    const terminal = openTerminal(made, ["attach", id]);
+    await terminal.shows("window 100x30");
+    terminal.type("q");
+    expect(await terminal.exited).toBe(7);
+    const last = terminal.text().slice(terminal.text().lastIndexOf("\u001b[?1049h"));
+    expect(last).toContain("\u001b[?1049l");
+    expect(last).toContain("\u001b[?25h");
+    expect(last).toContain("failed (exit 7)");
+  });
+
+  it("is what run does there", async () => {
+    const terminal = openTerminal(made, ["run", "codex", "look"]);
+    await terminal.shows("window 100x30");
+    terminal.type("q");
+    expect(await terminal.exited).toBe(7);
+  });
+
+  it("stays over a restart of the daemon, showing nothing twice", async () => {
+    const { id } = await launch("codex", "--mode", "interactive", "look");
+    const terminal = openTerminal(made, ["rejoin", id]);
+    await terminal.shows("window 100x30");
+    terminal.type("a");
+    await terminal.shows('keys "a"');
+    await coven(["daemon", "restart"]);
+    await coven(["input", id, "z"]);
+    await terminal.shows('keys "z"');
+    expect(terminal.text().split('keys "a"')).toHaveLength(2);
+    await coven(["kill", id]);
+    expect(await terminal.exited).toBe(73);
+  });
+});
+
+describe("rejoin without a terminal", () => {
+  it("prints a terminal session's bytes as they were and exits as the run did", async () => {
+    const { id } = await launch("codex", "--mode", "interactive", "look");
+    const rejoined = coven(["rejoin", id]);
+    await coven(["watch", id, "--match", "screen", "--cursor", "0"]);
+    await coven(["input", id, "q"]);
+    const { code, stdout } = await rejoined;
+    expect(code).toBe(7);
+    expect(stdout).toBe('\u001b[?1049h\u001b[32mscreen 80x24\u001b[0m\r\nkeys "q"\r\n');
+  });
+
+  it("reads a structured session like a conversation", async () => {
+    const { id } = await launch("claude", "look");
+    const { code, stdout } = await coven(["rejoin", id]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "> look\nI looked at it.\n" });
+  });
+
+  it("replays a session that ended long ago", async () => {
+    const { id } = await launch("codex", "exit 6");
+    await coven(["watch", id]);
+    expect(await coven(["rejoin", id])).toMatchObject({ code: 6, stdout: `> exit 6\ndone in ${project}\n` });
+  });
+});

@@ -1,0 +1,13 @@
+import { defineConfig } from "vitest/config";
+
+/** The tests with the real programs; `npm run test:real` installs those first. */
+export default defineConfig({
+  test: {
+    include: ["test/real/**/*.test.ts"],
+    // A harness takes seconds to start on a small machine, several of them at once take much longer.
+    maxWorkers: 1,
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
+  },
+});
