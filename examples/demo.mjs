@@ -24,15 +24,16 @@ async function play() {
 
   tell("The daemon. Verbs that need it would start it by themselves.");
   await coven(["daemon", "start"], /started/);
-  const { daemon, host } = stage.processes();
-  print(indented(`(processes: daemon ${daemon}, host ${host}, which owns the lanes)`));
 
   tell("Two lanes. One fixes a test and ends by itself, the other one has a terminal and may ask.");
   const fix = idIn(await coven(["run", "apprentice", "Fix the greeting, its test fails", "--detach"]));
   const tidy = idIn(await coven(["run", "apprentice", "Tidy up", "--mode", "interactive", "--detach"]));
+  const { daemon, host } = stage.processes();
+  print(indented(`(The daemon, process ${daemon}, decides; the host, process ${host}, owns the lanes.)`));
 
   tell("Both at work, each followed as it prints.");
   const lines = Promise.all([follow(fix, inColour(32, "fix ")), follow(tidy, inColour(35, "tidy"))]);
+  lines.catch(() => undefined); // told where it is awaited
 
   const question = "[y/N]";
   const asked = await coven(
@@ -42,8 +43,9 @@ async function play() {
   if (!asked.includes(question)) throw new Error(`the watch does not show the question: ${asked}`);
 
   tell("The tidy lane waits for an answer. It gets one; the other lane was never held up.");
+  print(indented("By request it would be:"));
+  print(indented(curl(`/sessions/${tidy}/input`, '{"data":"y\\r"}')));
   await coven(["input", short(tidy), "y", "--key", "enter"]);
-  print(indented(curl("POST", `/sessions/${tidy}/input`, '{"data":"y\\r"}')));
 
   const ends = await coven(["watch", short(fix), short(tidy)], /completed/, { quietly: true });
   await lines;
@@ -54,7 +56,7 @@ async function play() {
   tell("What they printed is kept: as text, as events, as bytes.");
   await coven(["tail", short(tidy), "--lines", "3"], /All tidy/);
   await coven(["events", short(fix), "--tail", "3"], /exit/);
-  print(`  ${inColour(36, `$ ${curl("GET", `/sessions/${fix}/output`)}`)}`);
+  print(`  ${inColour(36, `$ ${curl(`/sessions/${fix}/output`)}`)}`);
   const output = await get(`/sessions/${fix}/output`);
   if (!output.includes("The test passes.")) throw new Error(`the output of the fix is not there: ${output}`);
   print(indented(`${output.length} bytes, all that the lane printed`));
@@ -73,7 +75,7 @@ async function play() {
 
   tell("The end.");
   await coven(["daemon", "stop"], /stopped/);
-  if (stage.isAnyAlive()) throw new Error("the daemon or its host still runs");
+  if (!stage.isEmpty()) throw new Error("the daemon or its host still runs");
 }
 
 function tell(text) {
@@ -107,8 +109,12 @@ function idIn(text) {
   throw new Error(`no session id: ${text}`);
 }
 
-const curl = (method, path, body) =>
-  `curl --unix-socket $COVEN_HOME/coven.sock ${body === undefined ? "" : `-d '${body}' `}http://coven/api/v1${path}`;
+const curl = (path, body) =>
+  [
+    "curl --unix-socket $COVEN_HOME/coven.sock",
+    ...(body ? [`-d '${body}'`] : []),
+    `http://coven/api/v1${path}`,
+  ].join(" ");
 
 /** The request that the curl line makes. */
 const get = (path) =>
@@ -125,11 +131,11 @@ try {
   await play();
   print(inColour(1, "\nThat was Coven. Nothing of it is left: no process, no file."));
 } catch (error) {
-  if (stage.left.aborted) process.exitCode = 130;
-  else {
-    process.exitCode = 1;
-    process.stderr.write(`\nThe demo failed: ${error.message}\n`);
-  }
+  const { aborted, reason } = stage.left;
+  process.exitCode = aborted && reason !== "took too long" ? 130 : 1;
+  process.stderr.write(
+    aborted ? `\nThe demo was ended: ${reason}\n` : `\nThe demo failed: ${error.message}\n`,
+  );
 } finally {
   stage.close();
 }

@@ -21,6 +21,9 @@ import { fileURLToPath } from "node:url";
 const examples = dirname(fileURLToPath(import.meta.url));
 const bin = join(examples, "../bin");
 
+/** The play takes six seconds; whatever hangs for so long is a failure, ms. */
+const playMsMax = 60_000;
+
 export function openStage() {
   const folder = mkdtempSync(join(tmpdir(), "coven-demo-"));
   const home = join(folder, "home");
@@ -34,16 +37,17 @@ export function openStage() {
   const env = { ...outer, COVEN_HOME: home, PATH: path };
   const left = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => left.abort(signal));
+  setTimeout(() => left.abort("took too long"), playMsMax).unref();
   const processes = new Set();
+  let mayRun = false;
+  let isStopped = false;
 
   const start = (words) => {
     const [program, ...args] = words;
-    return spawn(program, args, {
-      cwd: project,
-      env,
-      stdio: ["ignore", "pipe", "pipe"],
-      signal: left.signal,
-    });
+    mayRun = true;
+    const stdio = ["ignore", "pipe", "pipe"];
+    // In a group of its own, so that a ctrl-c reaches only the play, which then ends what it began.
+    return spawn(program, args, { cwd: project, env, stdio, signal: left.signal, detached: true });
   };
 
   return {
@@ -109,11 +113,19 @@ export function openStage() {
       return { daemon, host: hosts[0] };
     },
 
-    isAnyAlive: () => [...processes].some(isAlive),
+    /** To be asked after the daemon was stopped. */
+    isEmpty() {
+      isStopped = ![...processes].some(isAlive);
+      return isStopped;
+    },
 
     /** Ends everything, whatever state the play is in, and leaves nothing. */
     close() {
-      if (existsSync(join(home, "coven.sock"))) spawnSync(join(bin, "coven"), ["daemon", "stop"], { env });
+      const daemon = (verb) => spawnSync(join(bin, "coven"), ["daemon", verb], { env, detached: true });
+      if (mayRun && !isStopped) {
+        daemon("start"); // one that was just starting cannot be stopped; this waits for it
+        daemon("stop");
+      }
       for (const pid of processes) if (isAlive(pid)) process.kill(pid, "SIGKILL");
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     },
