@@ -3,10 +3,12 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { Failure } from "../errors.ts";
 
+const anyObject = z.record(z.string(), z.unknown());
+
 /** The body as a JSON object; without one, an empty object. */
 export function jsonObject(request: FastifyRequest): Record<string, unknown> {
   const value = jsonBody(request);
-  const object = z.record(z.string(), z.unknown()).safeParse(value);
+  const object = anyObject.safeParse(value);
   if (object.success) return object.data;
   throw new Failure("invalid_request", "the body is not a JSON object");
 }
@@ -43,13 +45,18 @@ export function wholeNumber(parameters: ReadonlyMap<string, string>, name: strin
   });
 }
 
+const idParameter = z.object({ id: z.string() });
+
 export function pathId(request: FastifyRequest): string {
-  return z.object({ id: z.string() }).parse(request.params).id;
+  return idParameter.parse(request.params).id;
 }
 
 /** Aborted when the caller hangs up before the answer is complete. */
 export function untilGone(reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
-  reply.raw.once("close", () => gone.abort());
+  // Every answer ends with a close; only one that comes before its end is told, since an abort costs a stack trace.
+  reply.raw.once("close", () => {
+    if (!reply.raw.writableFinished) gone.abort();
+  });
   return gone.signal;
 }

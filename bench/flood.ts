@@ -1,0 +1,109 @@
+/** A flood through one terminal: every byte of it back from the log, against a bare reader of the same terminal. */
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { spawn } from "node-pty";
+import type { BenchDaemon } from "./daemon.ts";
+import { keepConnection } from "./kept-connection.ts";
+import type { Measured } from "./report.ts";
+import { median, quantile, timed } from "./statistics.ts";
+
+const megabytes = 72;
+const rounds = 3;
+
+export async function flood(daemon: BenchDaemon): Promise<Measured[]> {
+  const file = join(daemon.folder, "megabyte.txt");
+  writeFileSync(file, oneMegabyte());
+  const prompt = `${megabytes} ${file}`;
+  const wanted = digestOf(Array.from({ length: megabytes }, () => readFileSync(file)));
+
+  const speeds: number[] = [];
+  const bareSpeeds: number[] = [];
+  const healthMs: number[] = [];
+  const replaySpeeds: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const bareSeconds = (await timed(() => bareReader(daemon.program("bench-flood"), prompt))) / 1000;
+    bareSpeeds.push(megabytes / bareSeconds);
+    const { seconds, health, session } = await throughCoven(daemon, prompt);
+    speeds.push(megabytes / seconds);
+    healthMs.push(...health);
+    replaySpeeds.push(megabytes / (await replay(daemon, session, wanted)));
+  }
+  return [
+    {
+      what: `flood of ${megabytes} MB, all bytes kept`,
+      value: median(speeds),
+      baseline: median(bareSpeeds),
+      unit: "MB/s",
+      note: "aim ≥ 0.6 ×",
+    },
+    {
+      what: "GET /health during the flood, p99",
+      value: quantile(healthMs, 0.99),
+      unit: "ms",
+      note: "aim ≤ 20",
+    },
+    {
+      what: "replay of the flood by /sessions/:id/output",
+      value: median(replaySpeeds),
+      unit: "MB/s",
+      note: "aim ≥ 300",
+    },
+  ];
+}
+
+/** Coloured lines of words and numbers, as a build prints them; no two alike. */
+function oneMegabyte(): Buffer {
+  const lines: string[] = [];
+  let bytes = 0;
+  for (let number = 0; bytes < 1_000_000; number += 1) {
+    const line = `\u001b[32m✓\u001b[0m src/parser/rules-${number}.ts compiled in ${(number * 7919) % 997} ms, ${number % 13} warnings\r\n`;
+    lines.push(line);
+    bytes += Buffer.byteLength(line);
+  }
+  return Buffer.from(lines.join("")).subarray(0, 1_000_000);
+}
+
+function digestOf(pieces: Iterable<Buffer>): string {
+  const hash = createHash("sha256");
+  for (const piece of pieces) hash.update(piece);
+  return hash.digest("hex");
+}
+
+/** node-pty as it comes. It may lose the end of a flood; how much is not this measurement's matter. */
+function bareReader(program: string, prompt: string): Promise<void> {
+  const child = spawn(program, ["--", prompt], { encoding: null });
+  child.onData(() => undefined);
+  return new Promise((resolve) => child.onExit(() => resolve()));
+}
+
+async function throughCoven({ client, project }: BenchDaemon, prompt: string) {
+  const health: number[] = [];
+  const connection = await keepConnection(client.socketPath);
+  const isOver = new AbortController();
+  const asking = (async () => {
+    while (!isOver.signal.aborted) health.push(await timed(() => connection.get("/api/v1/health")));
+  })();
+  const startedAt = performance.now();
+  const { id, cursor } = await client.launch({ harness: "bench-flood", projectRoot: project, prompt });
+  await client.watch({ sessions: [id], cursor });
+  const seconds = (performance.now() - startedAt) / 1000;
+  isOver.abort();
+  await asking;
+  connection.close();
+  return { seconds, health, session: id };
+}
+
+/** Seconds; throws when a byte is missing. */
+async function replay({ client }: BenchDaemon, session: string, wanted: string): Promise<number> {
+  const startedAt = performance.now();
+  const response = await client.open(`/sessions/${session}/output`, "*/*");
+  const pieces: Buffer[] = [];
+  for await (const piece of response) if (Buffer.isBuffer(piece)) pieces.push(piece);
+  const seconds = (performance.now() - startedAt) / 1000;
+  if (digestOf(pieces) !== wanted) {
+    (await import("node:fs")).writeFileSync("/tmp/h1/flood.bin", Buffer.concat(pieces));
+    throw new Error("the flood is not in the log as it was printed");
+  }
+  return seconds;
+}
