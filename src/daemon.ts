@@ -6,6 +6,7 @@
  */
 import { closeSync, openSync, rmSync } from "node:fs";
 import { flockSync } from "fs-ext";
+import * as z from "zod";
 import type { Caller } from "./capabilities/capability.ts";
 import { createInvoke } from "./capabilities/invoke.ts";
 import { Failure } from "./errors.ts";
@@ -104,8 +105,10 @@ export async function startDaemon(home: Home, version: string, program: string):
     };
     const app = await listen(home.socket, services, log);
     log.info({ pid: process.pid, socket: home.socket, version }, "socket bound");
-    const served = await createClient({ kind: "socket", path: home.socket }, "daemon").health();
-    log.info({ served }, "health served");
+    const served = healthAnswer.parse(
+      await createClient({ kind: "socket", path: home.socket }, "daemon").health(),
+    );
+    log.info(served, "health served");
 
     let isStopping = false;
     const stop = async (keep: boolean): Promise<Stopped> => {
@@ -158,6 +161,9 @@ function lock(home: Home): () => void {
   }
   return () => closeSync(fd);
 }
+
+/** What the log keeps of the first answer. */
+const healthAnswer = z.object({ ok: z.boolean(), apiVersion: z.string(), covenVersion: z.string() });
 
 /** How long a stranger on our socket may take to say who it is, ms. */
 const foreignAnswerMsMax = 2000;

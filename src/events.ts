@@ -4,7 +4,7 @@
  * `output`, `input`, `kill`, `exit` and `cast` are the published daemon's kinds with its payloads; the others are
  * additional rows that older clients skip. Within a run the `exit` event is the last one.
  */
-import { z } from "zod";
+import * as z from "zod";
 
 export const sessionStatuses = [
   "created",

@@ -2,7 +2,7 @@
  * An action, defined once. Every surface (HTTP, CLI, and whatever comes) finds the record in the registry, decodes,
  * invokes and encodes; whatever is true of an action stands here and nowhere else.
  */
-import type { z } from "zod";
+import type * as z from "zod";
 import type { FailureCode } from "../errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { capability } from "./capability.ts";
 
 /** What the published daemon offers and this one does not is advertised as absent, so that its clients leave it alone. */

@@ -1,6 +1,6 @@
 /** The pipeline every action goes through: known, well-formed, run, checked, logged. */
 import { randomBytes } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import { Failure } from "../errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Capability, Invoke } from "./capability.ts";

@@ -1,5 +1,5 @@
 /** Keys by name, as the bytes a terminal sends for them (xterm). */
-import { z } from "zod";
+import * as z from "zod";
 
 const named: Readonly<Record<string, string>> = {
   enter: "\r",

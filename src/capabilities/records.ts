@@ -1,5 +1,5 @@
 /** The shapes that several actions answer. */
-import { z } from "zod";
+import * as z from "zod";
 import { deniedPermission, sessionStatuses, usage } from "../events.ts";
 
 export const sessionId = z.string().min(1).max(256);

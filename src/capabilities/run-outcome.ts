@@ -1,5 +1,5 @@
 /** The newest run of a session, as far as somebody who has to decide wants to know it. */
-import type { z } from "zod";
+import type * as z from "zod";
 import type { RunRecord } from "../store/runs.ts";
 import type { SessionRecord } from "../store/sessions.ts";
 import type { runOutcome } from "./records.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { Failure } from "../errors.ts";
 import { capability } from "./capability.ts";
 import { sessionId } from "./records.ts";

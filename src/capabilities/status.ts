@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { isLive, sessionStatuses } from "../events.ts";
 import { capability } from "./capability.ts";
 import { runOutcome, sessionId } from "./records.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { sessionStatuses } from "../events.ts";
 import { capability } from "./capability.ts";
 import { runOutcome, sessionId } from "./records.ts";
@@ -12,7 +12,7 @@ const timeoutMsMax = 24 * 60 * 60 * 1000;
 export const watch = capability({
   name: "watch",
   summary:
-    "Waits until sessions end, print or match; a timeout answers waiting with a cursor from which to go on.",
+    "Waits until sessions end, print or match; waiting: the time is over, go on from the cursor; gone: it cannot happen any more.",
   effect: "read",
   input: z.strictObject({
     sessions: z.array(sessionId).min(1).max(sessionsMax).describe("the session ids"),
@@ -64,8 +64,8 @@ export const watch = capability({
     return {
       outcome,
       sessions: sightings.map(({ id, met, gone, line }) => {
-        if (gone) return { id, met, status: "gone" as const };
-        const session = sessions.get(id);
+        const session = gone ? sessions.find(id) : sessions.get(id);
+        if (session === undefined) return { id, met, status: "gone" as const };
         return {
           id,
           met,

@@ -5,7 +5,7 @@
 import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { Argument, Option } from "commander";
-import { z } from "zod";
+import * as z from "zod";
 import type { Capability } from "../capabilities/capability.ts";
 import { duration, repeated, textOf, textsOf, wholeNumber } from "./given.ts";
 import type { Given } from "./verb.ts";

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { closeSync, existsSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import type { z } from "zod";
+import type * as z from "zod";
 import { health } from "../capabilities/health.ts";
 import { Failure, isFailureCode } from "../errors.ts";
 import { type Home, prepareHome } from "../home.ts";
@@ -100,10 +100,10 @@ function reasonIn(printed: string, crashLog: string): Failure {
   );
 }
 
-/** Waits until a daemon that was told to stop is gone, with its socket. */
+/** Waits until a daemon that was told to stop has let go of its home: it removes its socket last, or it is gone. */
 export async function untilStopped({ pid, socket }: Health["daemon"]): Promise<void> {
   const isGone = await untilDefined(stopMsMax, () =>
-    Promise.resolve(isAlive(pid) || existsSync(socket) ? undefined : true),
+    Promise.resolve(isAlive(pid) && existsSync(socket) ? undefined : true),
   );
   if (isGone === true) return;
   throw new Failure("kill_failed", `the daemon (pid ${pid}) has not gone after ${stopMsMax} ms`, {

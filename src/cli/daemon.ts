@@ -1,7 +1,7 @@
 /** The verbs of the daemon itself. */
 import { spawn } from "node:child_process";
 import { Option } from "commander";
-import { z } from "zod";
+import * as z from "zod";
 import { Failure } from "../errors.ts";
 import { endpointName } from "../rpc/client.ts";
 import { type Health, healthOf, startDaemon, untilStopped } from "./daemon-process.ts";

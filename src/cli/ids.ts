@@ -1,5 +1,5 @@
 /** Sessions by a prefix of their id: a convenience of the CLI alone, every other surface takes whole ids. */
-import { z } from "zod";
+import * as z from "zod";
 import { list, pageSizeMax } from "../capabilities/list.ts";
 import { Failure } from "../errors.ts";
 import type { Cli } from "./verb.ts";

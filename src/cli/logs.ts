@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, openSync, readSync, readdirSync, watch } from "node:fs";
 import { basename, join } from "node:path";
 import { Option } from "commander";
-import { z } from "zod";
+import * as z from "zod";
 import { exitCodes } from "./exit-codes.ts";
 import { write } from "./follow.ts";
 import { isGiven, numberOf, textOf, wholeNumber } from "./given.ts";

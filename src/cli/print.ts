@@ -1,5 +1,5 @@
 /** What an action answered, as text for people. An action without a printer of its own is shown as JSON. */
-import type { z } from "zod";
+import type * as z from "zod";
 import { capabilities } from "../capabilities/capabilities.ts";
 import { events } from "../capabilities/events.ts";
 import { health } from "../capabilities/health.ts";

@@ -1,6 +1,6 @@
 /** `run`: launches a session, then stays with it: at its terminal, as a reader, or not at all. */
 import { Argument, Option } from "commander";
-import type { z } from "zod";
+import type * as z from "zod";
 import { run as action } from "../capabilities/run.ts";
 import { Failure } from "../errors.ts";
 import { jsonText } from "./action-verb.ts";

@@ -1,6 +1,6 @@
 /** `watch`: waits for sessions as long as it takes, or shows their last lines. */
 import { Argument, Option } from "commander";
-import type { z } from "zod";
+import type * as z from "zod";
 import { status } from "../capabilities/status.ts";
 import { tail } from "../capabilities/tail.ts";
 import { watch as action } from "../capabilities/watch.ts";
@@ -105,7 +105,10 @@ function standing({ status, exitCode, signal }: Watched): string {
 
 function exitCodeFor({ outcome, sessions }: Answer, input: Readonly<Record<string, unknown>>): number {
   if (outcome === "waiting") return exitCodes.waiting;
-  if (looksForOutput(input)) return outcome === "met" ? exitCodes.done : exitCodes.gone;
+  if (looksForOutput(input)) {
+    if (outcome === "met") return exitCodes.done;
+    return sessions.some(({ status }) => status === "gone") ? exitCodes.gone : exitCodes.notAllWell;
+  }
   const [only] = sessions;
   if (sessions.length === 1 && only !== undefined) return exitCodeOf(only);
   const allWell = sessions

@@ -1,6 +1,6 @@
 /** `POST /actions`: any action by its name, in the published envelope. */
 import type { FastifyInstance } from "fastify";
-import { z } from "zod";
+import * as z from "zod";
 import { Failure, failures } from "../errors.ts";
 import { wireFailure } from "./failure.ts";
 import { jsonBody, untilGone } from "./request.ts";

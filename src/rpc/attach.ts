@@ -9,13 +9,16 @@ import type { FastifyInstance } from "fastify";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
-import { z } from "zod";
+import * as z from "zod";
 import { Failure, failures } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { AttachedTerminal, Services } from "./services.ts";
 
 /** Most bytes in one frame from a client: a large paste. */
 const frameBytesMax = 1024 * 1024;
+
+/** How long a client may take to answer that the daemon stops, ms, before it is hung up on. */
+const farewellMsMax = 200;
 
 const windowSize = z.object({ columns: z.int().min(1).max(1000), rows: z.int().min(1).max(1000) });
 
@@ -28,8 +31,10 @@ export function addAttach(app: FastifyInstance, { data }: Services, log: Log): v
     const afterSeq = Number(url.searchParams.get("afterSeq") ?? 0);
     sockets.handleUpgrade(request, stream, head, (socket) => void serve(socket, session, afterSeq));
   });
-  app.addHook("onClose", async () => {
+  // Before the server begins to wait for its connections, of which these are some.
+  app.addHook("preClose", async () => {
     for (const socket of sockets.clients) socket.close(1001, "daemon_stopping");
+    setTimeout(() => sockets.clients.forEach((socket) => socket.terminate()), farewellMsMax).unref();
   });
 
   async function serve(socket: WebSocket, session: string, afterSeq: number): Promise<void> {

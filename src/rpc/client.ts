@@ -4,7 +4,7 @@
  */
 import { type IncomingMessage, type RequestOptions, request as httpRequest } from "node:http";
 import type { WebSocket } from "ws";
-import { z } from "zod";
+import * as z from "zod";
 import { Failure, isFailureCode } from "../errors.ts";
 import type { EventRecord } from "../events.ts";
 

@@ -1,6 +1,6 @@
 /** Reading a request: its JSON body, its query, and when its caller is gone. */
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { z } from "zod";
+import * as z from "zod";
 import { Failure } from "../errors.ts";
 
 const anyObject = z.record(z.string(), z.unknown());

@@ -69,6 +69,10 @@ export class LiveSessions {
     this.#isClosed = true;
   }
 
+  find(id: string): SessionRecord | undefined {
+    return this.#store.sessions.find(id);
+  }
+
   /** Throws `session_not_found`. */
   get(id: string): SessionRecord {
     const session = this.#store.sessions.find(id);

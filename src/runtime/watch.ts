@@ -30,7 +30,7 @@ export interface WatchInput {
 export interface Sighting {
   readonly id: string;
   readonly met: boolean;
-  /** The session was deleted while it was watched. */
+  /** It cannot meet the condition any more: it has ended without, or was deleted. */
   readonly gone: boolean;
   /** The line that matched. */
   readonly line: string | undefined;
@@ -73,8 +73,14 @@ export class Watches {
         found.set(id, { id, met: false, gone: true, line: undefined });
         return;
       }
+      // Asked before the look: what ended while it was looked at is looked at once more.
+      const isOver = !isLive(this.#sessions.get(id).status);
       const sight = await conditions.get(id)?.look();
-      if (sight === undefined || found.has(id)) return;
+      if (found.has(id)) return;
+      if (sight === undefined) {
+        if (isOver && looksForOutput(input)) found.set(id, { id, met: false, gone: true, line: undefined });
+        return;
+      }
       metSeq = Math.max(metSeq, sight.seq);
       found.set(id, { id, met: true, gone: false, line: sight.line });
     };
@@ -198,6 +204,8 @@ export class Watches {
     };
   }
 }
+
+const looksForOutput = ({ until, match }: WatchInput): boolean => until === "output" || match !== undefined;
 
 const endings: ReadonlySet<string> = new Set(
   sessionStatuses.filter((status: SessionStatus) => !isLive(status)),

@@ -1,5 +1,5 @@
 /** One row per harness process of a session: who holds it, which process it is, and how it ended. */
-import { z } from "zod";
+import * as z from "zod";
 import { type EventPayload, eventPayloads } from "../events.ts";
 import type { Ledger } from "./database.ts";
 import { now, statement } from "./rows.ts";

@@ -2,7 +2,7 @@
  * The log of a session as text to read: what a terminal harness printed without its escape sequences, and what a
  * structured harness said, instead of its JSON.
  */
-import type { z } from "zod";
+import type * as z from "zod";
 import { eventPayloads } from "../events.ts";
 import { createCleaner } from "./clean.ts";
 

@@ -46,7 +46,7 @@ describe("rejoin in a terminal", () => {
 
   // A daemon with an attached client does not go (src/rpc/attach.ts closes its sockets in onClose, after the server has
   // begun to wait for them; with preClose this passes). To be run again when that is mended.
-  it.skip("stays over a restart of the daemon, showing nothing twice", async () => {
+  it("stays over a restart of the daemon, showing nothing twice", async () => {
     const { id } = await launch("codex", "--mode", "interactive", "look");
     const terminal = openTerminal(made, ["rejoin", id]);
     await terminal.shows("window 100x30");

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import type { EventRecord } from "../../src/events.ts";
@@ -143,7 +144,9 @@ test("archive hides, summon restores, sacrifice deletes and tells who watches", 
   await client.call("summon", { session: id });
   expect(await client.call("list", {})).toMatchObject({ sessions: [{ id, archived_at: null }] });
 
-  const watching = client.call("watch", { sessions: [id], until: "output" });
+  const { cursor } = z.object({ cursor: z.string() }).parse(await client.call("status", { session: id }));
+  const watching = client.call("watch", { sessions: [id], cursor });
+  await client.call("status", {});
   await client.call("sacrifice", { session: id, confirm: true });
   expect(await watching).toMatchObject({ outcome: "gone", sessions: [{ id, status: "gone" }] });
   await expect(client.call("status", { session: id })).rejects.toMatchObject({ code: "session_not_found" });
@@ -192,4 +195,26 @@ test("a secret is nowhere in the store, and what was launched for it still gets 
     await eventsOf(daemon, id),
   ]);
   expect(everything).not.toContain(secret.slice(4, 20));
+});
+
+test("a wait for a text ends when the session has ended without it", async () => {
+  const daemon = await startDaemon();
+  const { id, cursor } = await launch(daemon, "read line; echo other", { launchMode: "interactive" });
+  const watching = daemon.client.call("watch", { sessions: [id], matchText: "never said", cursor });
+  await daemon.client.call("input", { session: id, keys: ["enter"] });
+  expect(await watching).toMatchObject({
+    outcome: "gone",
+    sessions: [{ id, met: false, status: "completed" }],
+  });
+});
+
+test("a daemon with somebody at a terminal stops all the same", async () => {
+  const daemon = await startDaemon();
+  const { id } = await launch(daemon, "read line", { launchMode: "interactive" });
+  const terminal = await daemon.client.attach(id, 0);
+  await once(terminal, "open");
+  const closed = once(terminal, "close");
+  await daemon.client.shutdown(true);
+  expect((await closed)[0]).toBe(1001);
+  expect(await daemon.exited).toBe(0);
 });

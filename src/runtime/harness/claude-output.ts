@@ -4,7 +4,7 @@
  * a turn. Measured with 2.1.197: a turn whose every tool was denied exits 0 with `subtype: "success"`; a model error
  * has `subtype: "success"` too, so only `is_error` tells.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { EventPayload, TypedEvent, Usage } from "../../events.ts";
 import type { OutputParser } from "./harness.ts";
 import { denied, firstDenied, parseObject, resultText, toolInput, toolOutput } from "./output-text.ts";

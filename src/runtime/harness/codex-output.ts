@@ -9,7 +9,7 @@
  * - `error` items are warnings, and a top-level `error` is repeated by `turn.failed` where it was fatal.
  * - Usage counts the whole thread: after a resume it includes the earlier runs.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { DeniedPermission, EventPayload, TypedEvent, Usage } from "../../events.ts";
 import type { OutputParser } from "./harness.ts";
 import { denied, firstDenied, parseObject, resultText, toolInput, toolOutput } from "./output-text.ts";

@@ -1,5 +1,5 @@
 /** The published form of one adapter in a manifest, keys in snake_case, and what in it contradicts itself. */
-import { z } from "zod";
+import * as z from "zod";
 import { builtIns } from "./built-ins.ts";
 import { isBareName } from "./find-executable.ts";
 

@@ -5,7 +5,7 @@
  *
  * Such a harness runs in a pty in every mode, because nothing is known of what it prints.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Harness } from "./harness.ts";
 import { adapter, type AdapterDeclaration, notices } from "./manifest-declaration.ts";
 import { createManifestPlan } from "./manifest-plan.ts";

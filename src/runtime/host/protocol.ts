@@ -6,7 +6,7 @@
  * know reads the log. A host outlives daemons and upgrades, so the protocol has a version; a newer daemon speaks an
  * older host's version until that host is empty.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { type FailureCode, isFailureCode } from "../../errors.ts";
 import { permissions, launchModes } from "../harness/harness.ts";
 
