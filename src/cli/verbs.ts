@@ -6,6 +6,7 @@ import type { Verb } from "./verb.ts";
 
 const written: ReadonlyMap<string, () => Promise<readonly Verb[]>> = new Map([
   ["run", async () => [(await import("./run.ts")).run]],
+  ["list", async () => [(await import("./list.ts")).list]],
   ["watch", async () => [(await import("./watch.ts")).watch]],
   ["rejoin", async () => [(await import("./rejoin.ts")).rejoin]],
   ["input", async () => [(await import("./input.ts")).input]],

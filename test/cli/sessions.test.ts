@@ -207,6 +207,15 @@ describe("rituals and lists", () => {
     expect(await coven(["status", id])).toMatchObject({ code: 66 });
   });
 
+  it("shows a live session that is older than the whole first page", async () => {
+    const { id } = await launch("asks", "stay", "--mode", "interactive");
+    for (const title of ["newer", "newest"]) await launch("codex", "done", "--title", title);
+    const { stdout } = await coven(["list", "--limit", "1"]);
+    expect(stdout.split("\n")[1]).toContain(id.slice(0, 8));
+    expect(stdout).toContain("newest");
+    expect(stdout).toContain("older ones: coven list --cursor");
+  });
+
   it("shows live sessions first and says whether one is active", async () => {
     const { id } = await launch("codex", "stay");
     await launch("codex", "look");

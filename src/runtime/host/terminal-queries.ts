@@ -15,8 +15,9 @@ const answers: ReadonlyMap<string, string> = new Map([
   ["[0c", `${escape}[?62;c`],
 ]);
 
-/** The longest query without its escape. */
-const queryBytesMax = Math.max(...[...answers.keys()].map((query) => query.length));
+const asked = /\u001b(\[(?:[56]n|0?c))/g;
+/** An end that may become a query with what follows. */
+const unfinished = /\u001b(?:\[[056]?)?$/;
 
 export interface QueryAnswerer {
   /** What to write back after this much output, empty when nothing was asked. */
@@ -29,19 +30,8 @@ export function createQueryAnswerer(): QueryAnswerer {
     answersTo(bytes) {
       if (carry === "" && !bytes.includes(0x1b)) return "";
       const text = carry + bytes.toString("latin1");
-      const sequences = text.split(escape).slice(1);
-      const last = sequences.at(-1);
-      carry = last !== undefined && mayBecomeQuery(last) ? escape + last : "";
-      return sequences.map(answerTo).join("");
+      carry = unfinished.exec(text.slice(-3))?.[0] ?? "";
+      return [...text.matchAll(asked)].map(([, query = ""]) => answers.get(query) ?? "").join("");
     },
   };
 }
-
-function answerTo(sequence: string): string {
-  for (const [query, answer] of answers) if (sequence.startsWith(query)) return answer;
-  return "";
-}
-
-const mayBecomeQuery = (sequence: string): boolean =>
-  sequence.length < queryBytesMax &&
-  [...answers.keys()].some((query) => query !== sequence && query.startsWith(sequence));

@@ -1,0 +1,27 @@
+/** `list`: the newest sessions, and the live ones among the older, since those are what one looks for. */
+import { list as action } from "../capabilities/list.ts";
+import { capabilityOf, jsonText } from "./action-verb.ts";
+import { commandLineOf } from "./arguments.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { printed } from "./print.ts";
+import type { Verb } from "./verb.ts";
+
+const { decode, ...commandLine } = commandLineOf(capabilityOf("list"));
+
+export const list: Verb = {
+  name: "list",
+  summary: action.summary,
+  ...commandLine,
+  async run(cli, given) {
+    const input = decode(given);
+    const page = action.output.parse(await cli.call("list", input));
+    const isWhole = page.nextCursor === null || "status" in input || "cursor" in input;
+    if (!cli.json && !isWhole) {
+      const shown = new Set(page.sessions.map(({ id }) => id));
+      const live = action.output.parse(await cli.call("list", { ...input, status: "running" }));
+      page.sessions.push(...live.sessions.filter(({ id }) => !shown.has(id)));
+    }
+    process.stdout.write(cli.json ? jsonText(page) : printed("list", page));
+    return exitCodes.done;
+  },
+};
