@@ -20,6 +20,9 @@ const applicationId = 0x436f766e;
  */
 export const busyTimeoutMs = { daemon: 2000, host: 20 } as const;
 
+/** Pages in the WAL before it is folded back, about 16 MB: each fold waits for the disk. */
+const walPagesMax = 2000;
+
 export type Db = Database.Database;
 
 export interface Ledger {
@@ -38,7 +41,10 @@ export function openLedger(path: string, writer: keyof typeof busyTimeoutMs): Le
   try {
     if (isNew) chmodSync(path, 0o600);
     requireOurs(db, path);
+    // An output row spans pages: with the usual 4 KB ones a replay took half as long again.
+    if (isNew) db.pragma("page_size = 8192");
     db.pragma("journal_mode = WAL");
+    db.pragma(`wal_autocheckpoint = ${walPagesMax}`);
     db.pragma("synchronous = NORMAL");
     db.pragma("foreign_keys = ON");
     db.pragma("secure_delete = ON");
