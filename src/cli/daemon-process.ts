@@ -100,10 +100,10 @@ function reasonIn(printed: string, crashLog: string): Failure {
   );
 }
 
-/** Waits until a daemon that was told to stop has let go of its home: it removes its socket last, or it is gone. */
+/** Waits until a daemon that was told to stop is gone, with its socket. */
 export async function untilStopped({ pid, socket }: Health["daemon"]): Promise<void> {
   const isGone = await untilDefined(stopMsMax, () =>
-    Promise.resolve(isAlive(pid) && existsSync(socket) ? undefined : true),
+    Promise.resolve(isAlive(pid) || existsSync(socket) ? undefined : true),
   );
   if (isGone === true) return;
   throw new Failure("kill_failed", `the daemon (pid ${pid}) has not gone after ${stopMsMax} ms`, {
@@ -115,9 +115,18 @@ export async function untilStopped({ pid, socket }: Health["daemon"]): Promise<v
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
     return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+  return !isZombie(pid);
+}
+
+/** Ended, but not yet noticed by its parent: the first process of a container may take long. Only Linux tells. */
+function isZombie(pid: number): boolean {
+  try {
+    return /\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false; // no /proc, or gone since
   }
 }
 
