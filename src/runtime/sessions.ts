@@ -215,6 +215,7 @@ export class LiveSessions {
   sacrifice(id: string): SessionRecord {
     const session = this.requireEnded(id, "sacrificed");
     this.#store.sessions.remove(id);
+    this.#store.scrub();
     this.#options.growth.tell([id]);
     return session;
   }

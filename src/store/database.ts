@@ -31,6 +31,8 @@ export interface Ledger {
   readonly storeId: string;
   /** Runs `work` in one immediate transaction; nested calls join the outer one. */
   readonly write: <T>(work: () => T) => T;
+  /** Folds the WAL back and empties it, so that what was deleted is not readable there either. */
+  readonly scrub: () => void;
   readonly close: () => void;
 }
 
@@ -47,12 +49,14 @@ export function openLedger(path: string, writer: keyof typeof busyTimeoutMs): Le
     db.pragma(`wal_autocheckpoint = ${walPagesMax}`);
     db.pragma("synchronous = NORMAL");
     db.pragma("foreign_keys = ON");
+    // What is deleted is overwritten, not only unlinked.
     db.pragma("secure_delete = ON");
     migrate(db);
     return {
       db,
       storeId: db.prepare<[], string>("SELECT id FROM store").pluck().get() ?? "",
       write: (work) => (db.inTransaction ? work() : db.transaction(work).immediate()),
+      scrub: () => void db.pragma("wal_checkpoint(TRUNCATE)"),
       close: () => db.close(),
     };
   } catch (error) {

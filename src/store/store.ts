@@ -17,6 +17,7 @@ export function openStore(path: string, writer: "daemon" | "host") {
     sessions: openSessions(ledger, events),
     runs: openRuns(ledger),
     hosts: openHosts(ledger),
+    scrub: ledger.scrub,
     close: ledger.close,
   };
 }

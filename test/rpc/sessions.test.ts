@@ -1,4 +1,6 @@
 import { once } from "node:events";
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import type { EventRecord } from "../../src/events.ts";
@@ -217,4 +219,18 @@ test("a daemon with somebody at a terminal stops all the same", async () => {
   await daemon.client.shutdown(true);
   expect((await closed)[0]).toBe(1001);
   expect(await daemon.exited).toBe(0);
+});
+
+test("what was sacrificed is not readable in the files of the store any more", async () => {
+  const daemon = await startDaemon();
+  const { id, cursor } = await launch(daemon, "echo the-sacrificed-words");
+  await daemon.client.call("watch", { sessions: [id], cursor });
+  const holding = () =>
+    readdirSync(daemon.home).filter(
+      (name) =>
+        name.startsWith("ledger") && readFileSync(join(daemon.home, name)).includes("the-sacrificed-words"),
+    );
+  expect(holding()).not.toEqual([]);
+  await daemon.client.call("sacrifice", { session: id, confirm: true });
+  expect(holding()).toEqual([]);
 });
