@@ -5,6 +5,7 @@
 import { type IncomingMessage, type RequestOptions, request as httpRequest } from "node:http";
 import type { WebSocket } from "ws";
 import * as z from "zod";
+import { eventRecord } from "../capabilities/records.ts";
 import { Failure, isFailureCode } from "../errors.ts";
 import type { EventRecord } from "../events.ts";
 
@@ -128,15 +129,6 @@ export const endpointName = (endpoint: Endpoint): string =>
   endpoint.kind === "socket" ? endpoint.path : endpoint.url.origin;
 
 const accepted = z.object({ ok: z.literal(true), event: z.object({ payload: z.unknown() }) });
-
-const eventRecord = z.object({
-  seq: z.int(),
-  id: z.string(),
-  session_id: z.string(),
-  kind: z.string(),
-  payload_json: z.string(),
-  created_at: z.string(),
-});
 
 const failureBody = z.object({
   error: z.object({
