@@ -54,6 +54,7 @@ export async function startDaemon(home: Home, version: string, program: string):
     const growth = new Growth();
     const harnesses = new HarnessCatalog(home.adapters);
     const environments = new Environments(process.env);
+    environments.prepare();
     for (const problem of harnesses.problems) log.warn({ code: "manifest_problem" }, problem);
     const hosts = new HostPool({
       home,

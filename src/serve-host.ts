@@ -8,6 +8,8 @@ export async function serveHost(home: Home): Promise<void> {
   process.on("SIGINT", () => undefined);
   process.on("SIGHUP", () => undefined);
   const log = await openLog(home.logs, "host");
+  // A fault in one run must not end the others, which may hold hours of work: it is logged, and the host goes on.
+  process.on("uncaughtException", (err) => log.error({ err, code: "internal_error" }, "a fault in the host"));
   const { socket } = await startHost(home, log);
   process.stdout.write(`${socket}\n`);
 }

@@ -19,6 +19,11 @@ export class Environments {
     this.#own = withoutAgentVariables(defined(own));
   }
 
+  /** Asks the login shell ahead of the first launch, which would else wait for it. */
+  prepare(): void {
+    this.#login ??= loginEnvironment();
+  }
+
   async forCaller(callers: Environment | undefined): Promise<Environment> {
     this.#login ??= loginEnvironment();
     return { ...(await this.#login), ...this.#own, ...withoutAgentVariables(callers ?? {}) };

@@ -149,7 +149,12 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
   }
 
   async function answer(connection: Socket, line: string): Promise<void> {
-    const { id, method, params } = request.parse(JSON.parse(line));
+    const asked = request.safeParse(parsed(line));
+    if (!asked.success) {
+      log.error({ line: line.slice(0, 200) }, "the daemon sent what is no request");
+      return void connection.destroy();
+    }
+    const { id, method, params } = asked.data;
     try {
       if (!isMethod(method)) throw new Failure("internal_error", `the host knows no method ${method}`);
       send(connection, { id, result: await call(handlers, method, params) });
@@ -172,6 +177,14 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
 
 const call = <M extends Method>(handlers: Handlers, method: M, params: unknown): Promise<Result<M>> =>
   handlers[method](paramsOf[method].parse(params));
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined; // no request either
+  }
+}
 
 const toWire = (error: unknown): object =>
   error instanceof Failure

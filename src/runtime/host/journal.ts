@@ -15,8 +15,9 @@ const transactionBytesMax = 256 * 1024;
 const eagerBytes = 64 * 1024;
 /** How long output may wait for more of it, ms: a watcher hears of it within a blink, a flood shares commits. */
 const gatherMs = 4;
-/** Pause before a commit that failed is tried again, ms. */
-const retryMs = 20;
+/** Pause before a commit that failed is tried again, ms: doubled each time, since a full disk stays full for long. */
+const retryMsMin = 20;
+const retryMsMax = 1000;
 /** Queued bytes above which a harness is not read from, and below which it is again. */
 const pauseAboveBytes = 1024 * 1024;
 const resumeBelowBytes = 256 * 1024;
@@ -42,6 +43,7 @@ export class Journal {
   #timer: NodeJS.Timeout | undefined;
   #lastCommitAt = 0;
   #isPressed = false;
+  #retryMs = retryMsMin;
   #settled: (() => void)[] = [];
 
   constructor(store: Store, log: Log, listener: JournalListener) {
@@ -78,41 +80,42 @@ export class Journal {
     this.#timer = undefined;
     while (this.#queue.length > 0) {
       const batch = this.#nextBatch();
-      if (!this.#write(batch)) {
-        this.#timer = setTimeout(() => this.#commit(), retryMs);
+      const done = this.#queue.splice(0, this.#write(batch));
+      for (const entry of done) this.#queuedBytes -= entry.bytes;
+      if (done.length > 0) {
+        this.#listener.grown(this.#store.events.lastSeq(), [
+          ...new Set(done.map((entry) => entry.sessionId)),
+        ]);
+        this.#retryMs = retryMsMin;
+      }
+      if (done.length === 0) {
+        this.#timer = setTimeout(() => this.#commit(), this.#retryMs);
+        this.#retryMs = Math.min(this.#retryMs * 2, retryMsMax);
         return;
       }
-      this.#queue.splice(0, batch.length);
-      for (const entry of batch) this.#queuedBytes -= entry.bytes;
-      this.#listener.grown(this.#store.events.lastSeq(), [...new Set(batch.map((entry) => entry.sessionId))]);
     }
     this.#lastCommitAt = performance.now();
     if (this.#queuedBytes < resumeBelowBytes) this.#press(false);
     for (const resolve of this.#settled.splice(0)) resolve();
   }
 
-  /** Answers false when the store takes nothing now and the batch is to be tried again. */
-  #write(batch: readonly Entry[]): boolean {
+  /** Answers how many of the batch are dealt with: none when the store takes nothing now. */
+  #write(batch: readonly Entry[]): number {
     try {
       this.#store.write(() => {
         for (const entry of batch) entry.write();
       });
-      return true;
-    } catch (error) {
-      if (isTransient(error)) {
-        this.#log.warn(
-          { err: error, queued: this.#queue.length },
-          "the log could not be written; trying again",
-        );
-        return false;
+      return batch.length;
+    } catch (err) {
+      if (isTransient(err)) {
+        this.#log.warn({ err, queued: this.#queue.length }, "the log could not be written; trying again");
+        return 0;
       }
-      if (batch.length > 1) return batch.every((entry) => this.#write([entry]));
+      const [first] = batch;
+      if (batch.length > 1 && first !== undefined) return this.#write([first]);
       // One entry that can never be written must not hold up all that follow.
-      this.#log.error(
-        { err: error, session: batch[0]?.sessionId },
-        "an entry was refused by the store and is lost",
-      );
-      return true;
+      this.#log.error({ err, session: first?.sessionId }, "an entry was refused by the store and is lost");
+      return 1;
     }
   }
 
