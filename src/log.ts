@@ -18,15 +18,25 @@ export async function openLog(folder: string, name: "daemon" | "host"): Promise<
     // Entries are few, and the last ones before a crash are those that matter.
     sync: true,
   });
+  stream.on("error", () => undefined);
   return pino(
     {
       base: { process: name, daemonPid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    stream,
+    // A log that cannot be written, on a full disk say, must not end what it tells of.
+    { write: (line: string) => attempt(() => stream.write(line)) },
   );
 }
 
 /** For code that runs without a daemon around it. */
 export const silentLog: Log = pino({ enabled: false });
+
+function attempt(write: () => void): void {
+  try {
+    write();
+  } catch {
+    return; // there is no place left to say so
+  }
+}

@@ -25,10 +25,11 @@ const windowSize = z.object({ columns: z.int().min(1).max(1000), rows: z.int().m
 export function addAttach(app: FastifyInstance, { data }: Services, log: Log): void {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: frameBytesMax });
   app.server.on("upgrade", (request: IncomingMessage, stream: Duplex, head: Buffer) => {
-    const url = new URL(request.url ?? "/", "http://coven");
-    const session = /^(?:\/api\/v1)?\/sessions\/([^/]+)\/attach$/.exec(url.pathname)?.[1];
+    stream.on("error", () => stream.destroy());
+    const [path = "", search = ""] = (request.url ?? "").split("?");
+    const session = /^(?:\/api\/v1)?\/sessions\/([^/]+)\/attach$/.exec(path)?.[1];
     if (session === undefined) return void stream.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
-    const afterSeq = Number(url.searchParams.get("afterSeq") ?? 0);
+    const afterSeq = Number(new URLSearchParams(search).get("afterSeq") ?? 0);
     sockets.handleUpgrade(request, stream, head, (socket) => void serve(socket, session, afterSeq));
   });
   // Before the server begins to wait for its connections, of which these are some.

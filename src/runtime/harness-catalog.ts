@@ -1,6 +1,7 @@
 /** The harnesses this daemon can launch: known by adapter, found on PATH at every launch, never anywhere else. */
 import { execFile } from "node:child_process";
-import { statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { Failure } from "../errors.ts";
 import type { Environment } from "./environment.ts";
 import { findExecutable, whyNotExecutable } from "./harness/find-executable.ts";
@@ -20,31 +21,41 @@ export class HarnessCatalog {
   readonly #adaptersDir: string;
   readonly #versions = new Map<string, Promise<string | null>>();
   #loaded: ReturnType<typeof loadHarnesses>;
+  #fingerprint: string | undefined;
 
   constructor(adaptersDir: string) {
     this.#adaptersDir = adaptersDir;
     this.#loaded = loadHarnesses(adaptersDir);
   }
 
-  /** Reads the manifests again. */
+  /** Forgets what was read of manifests and asked of programs. */
   refresh(): void {
-    this.#loaded = loadHarnesses(this.#adaptersDir);
+    this.#fingerprint = undefined;
     this.#versions.clear();
   }
 
   get problems(): readonly string[] {
-    return this.#loaded.problems;
+    return this.#current().problems;
   }
 
   all(): Harness[] {
-    return [...this.#loaded.harnesses.values()];
+    return [...this.#current().harnesses.values()];
+  }
+
+  /** A manifest counts from the moment it is written. */
+  #current(): ReturnType<typeof loadHarnesses> {
+    const fingerprint = fingerprintOf(this.#adaptersDir);
+    if (fingerprint !== this.#fingerprint) this.#loaded = loadHarnesses(this.#adaptersDir);
+    this.#fingerprint = fingerprint;
+    return this.#loaded;
   }
 
   /** Throws `invalid_request` with the known ones. */
   get(id: string): Harness {
-    const harness = this.#loaded.harnesses.get(id);
+    const { harnesses } = this.#current();
+    const harness = harnesses.get(id);
     if (harness) return harness;
-    const known = [...this.#loaded.harnesses.keys()];
+    const known = [...harnesses.keys()];
     throw new Failure("invalid_request", `unknown harness ${id}; known are ${known.join(", ")}`, {
       hint: `Declare other harnesses by a manifest in ${this.#adaptersDir}.`,
       details: { harness: id, known },
@@ -87,13 +98,29 @@ export class HarnessCatalog {
     if (known) return known;
     const asked = askVersion(file, env);
     this.#versions.set(key, asked);
+    // No answer may be the fault of this caller's environment, or of a busy moment.
+    void asked.then((version) => version === null && this.#versions.delete(key));
     return asked;
   }
 }
 
 const askVersion = (file: string, env: Environment): Promise<string | null> =>
   new Promise((resolve) => {
-    execFile(file, ["--version"], { env, timeout: versionMsMax }, (error, stdout) => {
+    const answered = (error: Error | null, stdout: string): void =>
       resolve(error === null ? (/\d+\.\d+\.\d+\S*/.exec(stdout)?.[0] ?? null) : null);
-    });
+    try {
+      execFile(file, ["--version"], { env, timeout: versionMsMax }, answered);
+    } catch {
+      resolve(null); // an environment too large to start anything with, which the launch will say
+    }
   });
+
+/** Changes when a manifest, or who may write to it, does. */
+function fingerprintOf(folder: string): string {
+  try {
+    const files = [folder, ...readdirSync(folder).map((name) => join(folder, name))];
+    return files.map((file) => `${file} ${statSync(file).mtimeMs} ${statSync(file).mode}`).join("\n");
+  } catch {
+    return ""; // no folder, or one that is changing just now: looked at again next time
+  }
+}

@@ -33,6 +33,8 @@ export interface Ledger {
   readonly write: <T>(work: () => T) => T;
   /** Folds the WAL back and empties it, so that what was deleted is not readable there either. */
   readonly scrub: () => void;
+  /** How long a write waits for the other writer from now on. */
+  readonly waitAs: (writer: keyof typeof busyTimeoutMs) => void;
   readonly close: () => void;
 }
 
@@ -57,6 +59,7 @@ export function openLedger(path: string, writer: keyof typeof busyTimeoutMs): Le
       storeId: db.prepare<[], string>("SELECT id FROM store").pluck().get() ?? "",
       write: (work) => (db.inTransaction ? work() : db.transaction(work).immediate()),
       scrub: () => void db.pragma("wal_checkpoint(TRUNCATE)"),
+      waitAs: (as) => void db.pragma(`busy_timeout = ${busyTimeoutMs[as]}`),
       close: () => db.close(),
     };
   } catch (error) {

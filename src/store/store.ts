@@ -18,6 +18,7 @@ export function openStore(path: string, writer: "daemon" | "host") {
     runs: openRuns(ledger),
     hosts: openHosts(ledger),
     scrub: ledger.scrub,
+    waitAs: ledger.waitAs,
     close: ledger.close,
   };
 }

@@ -15,7 +15,9 @@ declare module "pino-roll" {
     readonly mkdir: boolean;
     readonly sync: boolean;
   }
-  export default function roll(options: RollOptions): Promise<DestinationStream>;
+  export default function roll(
+    options: RollOptions,
+  ): Promise<DestinationStream & { on(event: "error", listener: (error: Error) => void): void }>;
 }
 
 declare module "net" {

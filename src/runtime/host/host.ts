@@ -85,7 +85,10 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
       runs.get(runId)?.attached(count);
       return {};
     },
-    kill: async ({ runId, graceMs, as }) => ({ survivors: [...(await held(runId).kill(graceMs, as))] }),
+    // A run that is still being started is killed once it is.
+    kill: async ({ runId, graceMs, as }) => ({
+      survivors: [...(await (await started(runId)).kill(graceMs, as))],
+    }),
     reap: async ({ runId, pid, startTime }) => {
       reaping += 1;
       try {
@@ -97,12 +100,21 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
         leaveWhenLonely();
       }
     },
-    runs: async () => ({ runIds: [...runs.keys()] }),
+    runs: async () => {
+      // The endings first: a run leaves the table before its ending is in the log.
+      await journal.settled();
+      return { runIds: [...runs.keys()] };
+    },
     leave: async () => {
       if (!isHolding()) setImmediate(() => void leave());
       return {};
     },
   };
+
+  async function started(runId: string): Promise<Run> {
+    await launches.get(runId)?.catch(() => undefined); // a launch that failed is no run, which is said next
+    return held(runId);
+  }
 
   function held(runId: string): Run {
     const run = runs.get(runId);
@@ -128,6 +140,7 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
     if (isHolding()) return;
     log.info("nothing to hold; leaving");
     await journal.settled();
+    store.waitAs("daemon");
     store.hosts.remove(process.pid);
     rmSync(socket, { force: true });
     store.close();
@@ -144,6 +157,8 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
     connection.on("error", (err) => log.debug({ err }, "daemon connection failed"));
     connection.on("close", () => {
       daemons.delete(connection);
+      // Whoever was attached was so through that daemon.
+      if (daemons.size === 0) for (const run of runs.values()) run.attached(0);
       leaveWhenLonely();
     });
   }
@@ -169,7 +184,9 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
   await listen(createServer(serve), socket);
   makePrivate(socket);
   const startedAt = identify(process.pid)?.startTime ?? "";
+  store.waitAs("daemon");
   store.hosts.add({ pid: process.pid, started_at: startedAt, socket, protocol: protocolVersion });
+  store.waitAs("host");
   log.info({ pid: process.pid, socket }, "host ready");
   leaveWhenLonely();
   return { pid: process.pid, socket };

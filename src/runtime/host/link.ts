@@ -7,6 +7,9 @@ import { Failure } from "../../errors.ts";
 import { createLineSplitter } from "./lines.ts";
 import { type Method, type Params, type Result, frameBytesMax, fromHost, resultOf } from "./protocol.ts";
 
+/** How long a host may take to answer, ms: a kill takes five seconds at most, everything else far less. */
+const answerMsMax = 10_000;
+
 /** How long a dismissed host may take to leave, ms: it has nothing to do but to close its store. */
 const leaveMsMax = 1000;
 
@@ -59,7 +62,14 @@ export class HostLink {
     if (!this.#isOpen) throw lost(this.pid);
     const id = this.#nextId++;
     const answer = await new Promise<unknown>((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
+      const timer = setTimeout(() => reject(lost(this.pid)), answerMsMax);
+      const settled =
+        <T>(settle: (value: T) => void) =>
+        (value: T): void => {
+          clearTimeout(timer);
+          settle(value);
+        };
+      this.#pending.set(id, { resolve: settled(resolve), reject: settled(reject) });
       this.#socket.write(`${JSON.stringify({ id, method, params })}\n`);
     });
     return resultOf[method].parse(answer);

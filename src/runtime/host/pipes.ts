@@ -1,11 +1,11 @@
 /** A harness with structured output, on pipes and in a session of its own, so that its whole tree can be ended. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { Failure } from "../../errors.ts";
 import { type Child, type ChildEnd, type ChildSpec, unreadInputBytesMax } from "./child.ts";
 
 /** Throws `launch_failed` when the harness cannot be executed. */
 export async function spawnOnPipes(spec: ChildSpec): Promise<Child> {
-  const child = spawn(spec.file, spec.args, { cwd: spec.cwd, env: spec.env, detached: true, stdio: "pipe" });
+  const child = attemptSpawn(spec);
   const { pid, stdin, stdout, stderr } = child;
   if (pid === undefined) throw await spawnFailure(child, spec.file);
 
@@ -45,6 +45,9 @@ export async function spawnOnPipes(spec: ChildSpec): Promise<Child> {
   };
 }
 
+/** Most that the pipes hold unread, bytes, with room: what comes beyond is a background child's, not the harness's. */
+const leftBytesMax = 1024 * 1024;
+
 /** Turns of the event loop without output after which the pipes are empty: one may end before they are looked at. */
 const quietTurnsWanted = 3;
 
@@ -55,19 +58,31 @@ const quietTurnsWanted = 3;
 async function drained(streams: readonly NodeJS.ReadableStream[]): Promise<void> {
   let open = streams.length;
   let quietTurns = 0;
+  let bytes = 0;
   for (const stream of streams) {
-    stream.on("data", () => {
+    stream.on("data", (chunk: Buffer) => {
       quietTurns = 0;
+      bytes += chunk.length;
     });
     stream.once("close", () => {
       open -= 1;
     });
   }
-  while (open > 0 && quietTurns < quietTurnsWanted) {
+  while (open > 0 && quietTurns < quietTurnsWanted && bytes < leftBytesMax) {
     // Paused means that the log is behind, not that there is nothing to read.
     if (streams.some((stream) => stream.isPaused())) await new Promise((resolve) => setTimeout(resolve, 10));
     else quietTurns += 1;
     await new Promise(setImmediate);
+  }
+}
+
+/** What is too large for an exec is refused at once, not by an event. */
+function attemptSpawn({ file, args, cwd, env }: ChildSpec): ChildProcessWithoutNullStreams {
+  try {
+    return spawn(file, args, { cwd, env, detached: true, stdio: "pipe" });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Failure("launch_failed", `${file} could not be started: ${why}`, { cause });
   }
 }
 

@@ -5,9 +5,9 @@
  * what is left when the process has ended is read until there is no more, so nothing it printed is missing. The
  * descriptor is closed to other children at once; node-pty leaves it open, and every later harness would inherit it.
  */
-import { existsSync, readFileSync, readSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, readFileSync, readSync } from "node:fs";
 import { createRequire } from "node:module";
-import { constants } from "node:os";
+import { constants as os } from "node:os";
 import { dirname, join } from "node:path";
 import { ReadStream } from "node:tty";
 import { constants as fcntl, fcntlSync } from "fs-ext";
@@ -34,7 +34,7 @@ interface NativePty {
     utf8: boolean,
     helperPath: string,
     onExit: (code: number, signal: number) => void,
-  ): { readonly fd: number; readonly pid: number };
+  ): { readonly fd: number; readonly pid: number; readonly pty: string };
   resize(fd: number, columns: number, rows: number): void;
 }
 
@@ -47,6 +47,9 @@ const buffer = Buffer.allocUnsafe(64 * 1024);
 
 /** How long a terminal that outlives its harness in a background child must be silent to be taken for read, ms. */
 const heldSilenceMs = 50;
+
+/** Most that a terminal holds unread, bytes, with room: what comes beyond is a background child's, not the harness's. */
+const leftBytesMax = 1024 * 1024;
 
 /** How long a spawned child is looked at in every turn of the loop before the looks get rarer, ms. */
 const execUsuallyMsMax = 10;
@@ -80,9 +83,11 @@ export async function spawnInPty(spec: ChildSpec): Promise<Child> {
   );
   fcntlSync(pty.fd, "setfd", fcntl.FD_CLOEXEC);
 
+  // Held open by us as well: a harness that closes its terminal and works on would be hung up on, and libuv takes the
+  // hang-up for the end of what there is to read.
+  const held = openSync(pty.pty, constants.O_RDWR | constants.O_NOCTTY);
+
   const stream = new ReadStream(pty.fd, {
-    // The descriptor stays open until we have read the end ourselves.
-    allowHalfOpen: true,
     onread: {
       buffer,
       callback: (count: number) => {
@@ -91,13 +96,12 @@ export async function spawnInPty(spec: ChildSpec): Promise<Child> {
       },
     },
   });
-  // libuv takes a short read from a terminal that nobody holds for its end, which it is not: we read on.
-  stream.once("end", () => void readToEnd());
-  // EIO is how Linux says that everything was read and nobody holds the terminal; the end is told by the exit.
-  stream.on("error", () => undefined);
+  stream.on("error", () => undefined); // the end is told by the exit
   stream.resume();
 
   async function onExit(code: number, signal: number): Promise<void> {
+    stream.pause();
+    closeSync(held);
     await readToEnd();
     end = signal > 0 ? { exitCode: null, signal: signalName(signal) } : { exitCode: code, signal: null };
     stream.destroy();
@@ -110,12 +114,14 @@ export async function spawnInPty(spec: ChildSpec): Promise<Child> {
    * still be moving what was written. Only where a background child holds the terminal does silence decide.
    */
   async function readToEnd(): Promise<void> {
-    for (let silentMs = 0; silentMs < heldSilenceMs;) {
+    let bytes = 0;
+    for (let silentMs = 0; silentMs < heldSilenceMs && bytes < leftBytesMax;) {
       if (stream.destroyed) return;
       const found = readSome(pty.fd);
       if (found === "end") return;
       if (found > 0) {
         listener.output(null, buffer.subarray(0, found));
+        bytes += found;
         silentMs = 0;
         continue;
       }
@@ -193,7 +199,7 @@ function commandLine(pid: number): string | undefined {
 }
 
 const signalName = (number: number): string =>
-  Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? `signal ${number}`;
+  Object.entries(os.signals).find(([, value]) => value === number)?.[0] ?? `signal ${number}`;
 
 /** Built from source on Linux, shipped ready on macOS. */
 function loadNative(): { native: NativePty; helperPath: string } {

@@ -165,7 +165,8 @@ export class Run {
     for (const pipe of this.#pipes.values()) pipe.end();
     this.#readErrors(this.#errorLines.flush());
     this.#recordTyped(this.#lines.flush());
-    this.#recordEnd(this.#endsAs ?? this.#naturalEnd(end), end, undefined);
+    const reason = this.#endsAs === "orphaned" ? "the daemon was stopped" : undefined;
+    this.#recordEnd(this.#endsAs ?? this.#naturalEnd(end), end, reason);
   }
 
   #naturalEnd({ exitCode }: ChildEnd): SessionStatus {

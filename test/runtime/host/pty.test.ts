@@ -68,6 +68,21 @@ describe("a harness in a pty", () => {
     expect(lines.at(-1)).toBe("1000");
   });
 
+  test("may close its terminal and work on", async () => {
+    const { output, end } = await everything(
+      await spawn("exec 3<&0 </dev/null >/dev/null 2>&1; sleep 0.1; echo still here >/dev/tty; exit 7"),
+    );
+    expect(end).toEqual({ exitCode: 7, signal: null });
+    expect(output.toString()).toBe("still here\r\n");
+  });
+
+  test("ends although a background child goes on printing", async () => {
+    const child = await spawn("trap '' HUP; yes & echo $!; exit 4");
+    const { output, end } = await everything(child);
+    expect(end.exitCode).toBe(4);
+    process.kill(Number(/\d+/.exec(output.toString())?.[0]), "SIGKILL");
+  });
+
   test("inherits no descriptor of the host or of another session", async () => {
     await spawn("read line");
     const { output } = await everything(await spawn("ls -l /proc/self/fd"));
