@@ -61,6 +61,7 @@ export async function startDaemon(home: Home, version: string, program: string):
       store,
       log,
       program,
+      env: environments.own,
       grown: (sessions) => growth.tell(sessions),
       lost: (pid) => sessions.orphanLostRuns((run) => run.host_pid === pid),
     });
@@ -89,40 +90,13 @@ export async function startDaemon(home: Home, version: string, program: string):
       liveCount: store.sessions.liveCount,
     };
     await hosts.open();
-    sessions.orphanLostRuns((run) => hosts.get(run.host_pid) === undefined);
+    const held = await hosts.held();
+    sessions.orphanLostRuns((run) => !held(run));
 
     let tellStopped: () => void = () => undefined;
     const stopped = new Promise<void>((resolve) => (tellStopped = resolve));
-    const services: Services = {
-      invoke: createInvoke(runtime, log),
-      caller: (signal, env): Caller => ({ kind: "owner", surface: "http", signal, env }),
-      data: {
-        follow: (session, afterSeq, signal) => reader.follow(session, afterSeq, signal),
-        output: (session, afterSeq) => reader.output(session, afterSeq),
-        requireSession: (session) => void sessions.get(session),
-        attach: (session) => terminals.attach(session),
-      },
-      stop: async ({ keep }) => stop(keep),
-    };
-    const app = await listen(home.socket, services, log);
-    log.info({ pid: process.pid, socket: home.socket, version }, "socket bound");
-    const served = healthAnswer.parse(
-      await createClient({ kind: "socket", path: home.socket }, "daemon").health(),
-    );
-    log.info(served, "health served");
-
-    let isStopping = false;
-    const stop = async (keep: boolean): Promise<Stopped> => {
-      if (isStopping) return { ended: [], survived: [] };
-      isStopping = true;
-      sessions.close();
-      const result = keep ? { ended: [], survived: [] } : await sessions.orphanAll(stopGraceMs);
-      log.info({ keep, ended: result.ended.map(({ id }) => id) }, "stopping");
-      setImmediate(() => void close(keep));
-      return result;
-    };
     const close = async (keep: boolean): Promise<void> => {
-      await app.close();
+      await (await listening).close();
       // Those who waited have just been hung up on; they let go of the store in the turns that follow.
       await new Promise((resolve) => setTimeout(resolve, lettingGoMs));
       if (!keep) await hosts.dismiss();
@@ -132,12 +106,39 @@ export async function startDaemon(home: Home, version: string, program: string):
       unlock();
       tellStopped();
     };
+    let stopping: Promise<Stopped> | undefined;
+    const stop = async (keep: boolean): Promise<Stopped> => {
+      sessions.close();
+      const result = keep ? { ended: [], survived: [] } : await sessions.orphanAll(stopGraceMs);
+      log.info({ keep, ended: result.ended.map(({ id }) => id) }, "stopping");
+      setImmediate(() => void close(keep));
+      return result;
+    };
+    const services: Services = {
+      invoke: createInvoke(runtime, log),
+      caller: (signal, env): Caller => ({ kind: "owner", surface: "http", signal, env }),
+      data: {
+        follow: (session, afterSeq, signal) => reader.follow(session, afterSeq, signal),
+        output: (session, afterSeq) => reader.output(session, afterSeq),
+        requireSession: (session) => void sessions.get(session),
+        attach: (session) => terminals.attach(session),
+      },
+      stop: ({ keep }) => (stopping ??= stop(keep)),
+    };
+    const listening = listen(home.socket, services, log);
+    await listening;
+    log.info({ pid: process.pid, socket: home.socket, version }, "socket bound");
+    const served = healthAnswer.parse(
+      await createClient({ kind: "socket", path: home.socket }, "daemon").health(),
+    );
+    log.info(served, "health served");
+
     return {
       pid: process.pid,
       socket: home.socket,
       stopped,
       leave: async () => {
-        await stop(true);
+        await (stopping ??= stop(true));
       },
     };
   } catch (error) {

@@ -8,7 +8,7 @@ export const summon = capability({
   effect: "write",
   input: z.strictObject({ session: sessionId.describe("session id") }),
   output: sessionRecord,
-  failures: ["session_not_found"],
+  failures: ["session_not_found", "session_live"],
   tool: true,
   positional: ["session"],
   run: async ({ session }, { sessions }) => sessions.summon(session),

@@ -47,7 +47,12 @@ export const watch = capability({
     { sessions: ids, until, count, matchText, matchPattern, cursor, timeoutMs },
     { watches, sessions, caller },
   ) {
-    const match = matchText === undefined ? matchPattern && { pattern: matchPattern } : { text: matchText };
+    const match =
+      matchText !== undefined
+        ? { text: matchText }
+        : matchPattern === undefined
+          ? undefined
+          : { pattern: matchPattern };
     const {
       outcome,
       sightings,
@@ -56,15 +61,15 @@ export const watch = capability({
       sessions: ids,
       until,
       count,
-      match: match === "" ? undefined : match,
+      match,
       cursor,
       timeoutMs,
       signal: caller.signal,
     });
     return {
       outcome,
-      sessions: sightings.map(({ id, met, gone, line }) => {
-        const session = gone ? sessions.find(id) : sessions.get(id);
+      sessions: sightings.map(({ id, met, line }) => {
+        const session = sessions.find(id);
         if (session === undefined) return { id, met, status: "gone" as const };
         return {
           id,

@@ -12,11 +12,12 @@ export type Environment = Readonly<Record<string, string>>;
 const loginShellMsMax = 3000;
 
 export class Environments {
-  readonly #own: Environment;
+  /** The daemon's own, without what belongs to an agent session around it. */
+  readonly own: Environment;
   #login: Promise<Environment> | undefined;
 
   constructor(own: NodeJS.ProcessEnv) {
-    this.#own = withoutAgentVariables(defined(own));
+    this.own = withoutAgentVariables(defined(own));
   }
 
   /** Asks the login shell ahead of the first launch, which would else wait for it. */
@@ -26,7 +27,7 @@ export class Environments {
 
   async forCaller(callers: Environment | undefined): Promise<Environment> {
     this.#login ??= loginEnvironment();
-    return { ...(await this.#login), ...this.#own, ...withoutAgentVariables(callers ?? {}) };
+    return { ...(await this.#login), ...this.own, ...withoutAgentVariables(callers ?? {}) };
   }
 }
 

@@ -5,16 +5,22 @@
  * of the pool, which marks the sessions and has their leftover processes ended by a living host.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Failure } from "../errors.ts";
 import type { Home } from "../home.ts";
 import type { Log } from "../log.ts";
 import type { HostRecord } from "../store/hosts.ts";
+import type { RunRecord } from "../store/runs.ts";
 import type { Store } from "../store/store.ts";
+import type { Environment } from "./environment.ts";
 import { HostLink } from "./host/link.ts";
-import { identify } from "./host/processes.ts";
+import { stillLiving } from "./host/processes.ts";
 import { protocolVersion } from "./host/protocol.ts";
+
+/** How often, and how long apart in ms, a host that lives is tried to be reached. */
+const reachTriesMax = 20;
+const reachPauseMs = 100;
 
 /** How long a new host may take to listen, ms. */
 const startMsMax = 10_000;
@@ -25,6 +31,8 @@ export interface HostPoolOptions {
   readonly log: Log;
   /** The program that becomes a host when it is run with `host` as its only argument. */
   readonly program: string;
+  /** What a host runs in; each launch brings its harness's own. */
+  readonly env: Environment;
   readonly grown: (sessions: string[]) => void;
   readonly lost: (hostPid: number) => void;
 }
@@ -70,6 +78,21 @@ export class HostPool {
     await Promise.all(this.all().map((link) => link.dismiss()));
   }
 
+  /** Asks the living hosts what they hold. One that gives no answer is taken to hold all that was given to it. */
+  async held(): Promise<(run: RunRecord) => boolean> {
+    const held = new Map<number, ReadonlySet<string> | undefined>();
+    const ask = async (link: HostLink): Promise<void> => {
+      const answer = await link.call("runs", {}).catch((err: unknown) => {
+        this.#options.log.error({ err, host: link.pid }, "a host does not say what it holds");
+        return undefined;
+      });
+      held.set(link.pid, answer && new Set(answer.runIds));
+    };
+    await Promise.all(this.all().map(ask));
+    return ({ id, host_pid }) =>
+      host_pid !== null && held.has(host_pid) && held.get(host_pid)?.has(id) !== false;
+  }
+
   /** Hangs up; the hosts go on with what they hold. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -83,51 +106,67 @@ export class HostPool {
   }
 
   async #reachOrForget(record: HostRecord): Promise<void> {
-    const link = isAlive(record) ? await this.#reach(record) : undefined;
-    if (link === undefined) this.#forget(record.pid);
-    else if (record.protocol === protocolVersion) this.#current ??= Promise.resolve(link);
+    const link = await this.#reach(record);
+    if (link !== undefined) {
+      if (record.protocol === protocolVersion) this.#current ??= Promise.resolve(link);
+    } else if (isAlive(record)) {
+      this.#options.log.error(
+        { host: record.pid },
+        "a host lives but does not answer; its sessions are out of reach",
+      );
+    } else this.#forget(record);
   }
 
+  /** A host that lives may be too busy to take a connection at once; only one that is gone is lost. */
   async #reach(record: HostRecord): Promise<HostLink | undefined> {
-    try {
-      return await this.#connect(record.pid, record.socket);
-    } catch (err) {
-      this.#options.log.warn({ err, host: record.pid }, "a host lives but does not answer");
-      return undefined;
+    for (let tries = 0; tries < reachTriesMax && isAlive(record); tries += 1) {
+      try {
+        return await this.#connect(record.pid, record.socket);
+      } catch (err) {
+        this.#options.log.warn({ err, host: record.pid }, "a host could not be reached");
+        await new Promise((resolve) => setTimeout(resolve, reachPauseMs));
+      }
     }
+    return undefined;
   }
 
   async #connect(pid: number, socket: string): Promise<HostLink> {
     const link = await HostLink.connect(pid, socket, {
       grown: (_, sessions) => this.#options.grown(sessions),
-      lost: () => void this.#onDisconnect(pid),
+      lost: () =>
+        void this.#onDisconnect(pid).catch((err: unknown) =>
+          this.#options.log.error({ err, host: pid }, "a lost host could not be seen to"),
+        ),
     });
     this.#links.set(pid, link);
     return link;
   }
 
   async #onDisconnect(pid: number): Promise<void> {
+    const link = this.#links.get(pid);
     this.#links.delete(pid);
     if (this.#isClosed) return;
-    this.#current = undefined;
+    if (link !== undefined && (await this.#current?.catch(() => undefined)) === link)
+      this.#current = undefined;
     const record = this.#options.store.hosts.all().find((host) => host.pid === pid);
     if (record) await this.#reachOrForget(record);
-    else this.#forget(pid);
   }
 
-  #forget(pid: number): void {
+  #forget({ pid, socket }: HostRecord): void {
     this.#options.log.warn({ host: pid }, "host lost");
     this.#options.store.hosts.remove(pid);
+    rmSync(socket, { force: true });
     this.#options.lost(pid);
   }
 
   async #start(): Promise<HostLink> {
-    const { home, program, log } = this.#options;
+    const { home, program, env, log } = this.#options;
     const crashes = openSync(join(home.logs, "crash.log"), "a", 0o600);
     const child = spawn(process.execPath, [program, "host"], {
       detached: true,
       stdio: ["ignore", "pipe", crashes],
-      env: { ...process.env, COVEN_HOME: home.root },
+      // An agent that started the daemon has no part in the host; the empty run id hides that of its run.
+      env: { ...env, COVEN_HOME: home.root, COVEN_RUN_ID: "" },
     });
     closeSync(crashes);
     child.unref();
@@ -140,8 +179,11 @@ export class HostPool {
 /** The one line a new host prints: the socket it listens on. */
 function readyLine(child: ChildProcess, logs: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const fail = (why: string): void =>
+    const fail = (why: string): void => {
+      clearTimeout(timer);
+      child.kill("SIGKILL");
       reject(new Failure("runtime_unavailable", `the host did not start: ${why}`, { hint: `See ${logs}.` }));
+    };
     const timer = setTimeout(() => fail(`no answer in ${startMsMax} ms`), startMsMax);
     child.once("exit", (code) => fail(`it ended with ${code ?? "a signal"}`));
     child.once("error", (error) => fail(error.message));
@@ -153,4 +195,5 @@ function readyLine(child: ChildProcess, logs: string): Promise<string> {
   });
 }
 
-const isAlive = (record: HostRecord): boolean => identify(record.pid)?.startTime === record.started_at;
+const isAlive = ({ pid, started_at }: HostRecord): boolean =>
+  stillLiving([{ pid, startTime: started_at }]).length > 0;

@@ -50,5 +50,5 @@ function realPath(path: string): string | undefined {
 
 function isInside(root: string, path: string): boolean {
   const way = relative(root, path);
-  return way === "" || (!way.startsWith("..") && !isAbsolute(way));
+  return way !== ".." && !way.startsWith("../") && !isAbsolute(way);
 }

@@ -21,6 +21,9 @@ import { canonicalDirectory, resolvePlace } from "./project-root.ts";
 /** Characters of a prompt that serve as the title when the caller gives none. */
 const titleCharactersMax = 200;
 
+/** No process has it: of a run that was never started only its marker can be looked for. */
+const noPid = 2 ** 31 - 1;
+
 export interface LaunchInput {
   readonly harness: string;
   readonly projectRoot: string;
@@ -57,6 +60,7 @@ export class LiveSessions {
   readonly #store: Store;
   readonly #options: SessionsOptions;
   readonly #reaps = new Set<Promise<void>>();
+  readonly #launches = new Set<Promise<void>>();
   #isClosed = false;
 
   constructor(options: SessionsOptions) {
@@ -88,10 +92,15 @@ export class LiveSessions {
   }
 
   /** Checks everything that can be known before, writes the record, then has a host spawn the harness. */
-  async launch(input: LaunchInput, callersEnv: Environment | undefined): Promise<Launched> {
+  launch(input: LaunchInput, callersEnv: Environment | undefined): Promise<Launched> {
+    const launch = this.#launch(input, callersEnv);
+    const settled = launch.then(ignore, ignore).finally(() => this.#launches.delete(settled));
+    this.#launches.add(settled);
+    return launch;
+  }
+
+  async #launch(input: LaunchInput, callersEnv: Environment | undefined): Promise<Launched> {
     const { harnesses, environments, hosts } = this.#options;
-    if (this.#isClosed)
-      throw new Failure("runtime_unavailable", "the daemon is stopping", { hint: "Start it again." });
     const place = resolvePlace(input.projectRoot, input.cwd);
     const addDirs = input.addDirs.map((dir) => canonicalDirectory("addDirs", dir));
     const permission =
@@ -107,6 +116,8 @@ export class LiveSessions {
     const env = await environments.forCaller(callersEnv);
     const { file, version } = await harnesses.find(input.harness, env);
     const host = await hosts.current();
+    if (this.#isClosed)
+      throw new Failure("runtime_unavailable", "the daemon is stopping", { hint: "Start it again." });
 
     const sessionId = randomUUID();
     const runId = randomUUID();
@@ -207,7 +218,7 @@ export class LiveSessions {
   }
 
   summon(id: string): SessionRecord {
-    this.get(id);
+    this.requireEnded(id, "summoned");
     return this.#setArchived(id, false);
   }
 
@@ -222,6 +233,7 @@ export class LiveSessions {
 
   /** Ends every live session, as the daemon stops. Answers those that were ended and those that were not. */
   async orphanAll(graceMs: number): Promise<{ ended: SessionRecord[]; survived: SessionRecord[] }> {
+    await Promise.all(this.#launches);
     const ended: SessionRecord[] = [];
     const survived: SessionRecord[] = [];
     const endOne = async (session: SessionRecord): Promise<void> => {
@@ -240,28 +252,41 @@ export class LiveSessions {
 
   /** What lost hosts held is over: the sessions become `orphaned`, and their leftover processes are ended. */
   orphanLostRuns(isLost: (run: RunRecord) => boolean): void {
+    const { log } = this.#options;
     const lost = this.#store.runs.open().filter(isLost);
     const reason = "the host that held the process is gone";
     for (const run of lost) {
-      this.#store.write(() => {
-        this.#store.runs.ended({ id: run.id, exitCode: null, signal: null, reason });
-        this.#store.sessions.move({ session: run.session_id, run: run.id, to: "orphaned", reason });
-        this.#store.events.append(run.session_id, run.id, "exit", {
-          status: "orphaned",
-          exitCode: null,
-          reason,
-        });
-      });
+      try {
+        if (!this.#recordLost(run, reason)) continue;
+      } catch (err) {
+        log.error({ err, session: run.session_id }, "a lost session could not be marked");
+        continue;
+      }
       this.#options.growth.tell([run.session_id]);
-      this.#options.log.warn({ session: run.session_id, pid: run.pid, code: "orphaned" }, reason);
+      log.warn({ session: run.session_id, pid: run.pid, code: "orphaned" }, reason);
       const reap = this.#reap(run).finally(() => this.#reaps.delete(reap));
       this.#reaps.add(reap);
     }
   }
 
+  /** False when its host has told the ending after all. */
+  #recordLost(run: RunRecord, reason: string): boolean {
+    return this.#store.write(() => {
+      if (this.#store.runs.find(run.id)?.ended_at !== null) return false;
+      this.#store.runs.ended({ id: run.id, exitCode: null, signal: null, reason });
+      this.#store.sessions.move({ session: run.session_id, run: run.id, to: "orphaned", reason });
+      this.#store.events.append(run.session_id, run.id, "exit", {
+        status: "orphaned",
+        exitCode: null,
+        reason,
+      });
+      return true;
+    });
+  }
+
   async #reap(run: RunRecord): Promise<void> {
     const { hosts, log } = this.#options;
-    const leftover = { runId: run.id, pid: run.pid ?? 0, startTime: run.pid_started_at ?? "" };
+    const leftover = { runId: run.id, pid: run.pid ?? noPid, startTime: run.pid_started_at ?? "" };
     try {
       const { survivors } = await (await hosts.current()).call("reap", leftover);
       if (survivors.length === 0) return;
@@ -307,6 +332,8 @@ export class LiveSessions {
     };
   }
 }
+
+const ignore = (): void => undefined;
 
 function titleOf(prompt: string): string {
   const text = prompt.trim();

@@ -17,11 +17,13 @@ import type { LiveSessions } from "./sessions.ts";
 /** Events read at once while looking for output, so that a long log does not hold everything up. */
 const readAtOnce = 200;
 
+type Match = { readonly text: string } | { readonly pattern: string };
+
 export interface WatchInput {
   readonly sessions: readonly string[];
   readonly until: "terminal" | "output";
   readonly count: "any" | "all" | number;
-  readonly match: { readonly text: string } | { readonly pattern: string } | undefined;
+  readonly match: Match | undefined;
   readonly cursor: string | undefined;
   readonly timeoutMs: number | undefined;
   readonly signal: AbortSignal;
@@ -42,10 +44,13 @@ export interface WatchAnswer {
   readonly cursor: string;
 }
 
-interface Condition {
-  /** The seq at which the session met the condition, looked for from where the last look ended. */
-  readonly look: () => Promise<{ seq: number; line: string | undefined } | undefined>;
+interface Seen {
+  readonly seq: number;
+  readonly line: string | undefined;
 }
+
+/** Looks, from where the last look ended, whether the session meets what is waited for. */
+type Look = () => Seen | undefined | Promise<Seen | undefined>;
 
 export class Watches {
   readonly #store: Store;
@@ -61,50 +66,45 @@ export class Watches {
   async watch(input: WatchInput): Promise<WatchAnswer> {
     const ids = [...new Set(input.sessions)];
     const wanted = howMany(input.count, ids.length);
-    const nowSeq = this.#store.events.lastSeq();
     const afterSeq = input.cursor === undefined ? undefined : parseCursor(this.#store.storeId, input.cursor);
-    const found = new Map<string, Sighting>();
-    const conditions = new Map(ids.map((id) => [id, this.#condition(id, input, afterSeq, nowSeq)]));
-    let metSeq = 0;
-
-    const lookAt = async (id: string): Promise<void> => {
-      if (found.has(id)) return;
-      if (this.#store.sessions.find(id) === undefined) {
-        found.set(id, { id, met: false, gone: true, line: undefined });
-        return;
-      }
-      // Asked before the look: what ended while it was looked at is looked at once more.
-      const isOver = !isLive(this.#sessions.get(id).status);
-      const sight = await conditions.get(id)?.look();
-      if (found.has(id)) return;
-      if (sight === undefined) {
-        if (isOver && looksForOutput(input)) found.set(id, { id, met: false, gone: true, line: undefined });
-        return;
-      }
-      metSeq = Math.max(metSeq, sight.seq);
-      found.set(id, { id, met: true, gone: false, line: sight.line });
-    };
-    const isDone = (): boolean => {
-      const met = [...found.values()].filter((sighting) => sighting.met).length;
-      const gone = found.size - met;
-      return met >= wanted || ids.length - gone < wanted;
-    };
-
+    const nowSeq = this.#store.events.lastSeq();
     for (const id of ids) this.#sessions.get(id);
-    let seenSeq = nowSeq;
-    await this.#untilDone(ids, input, isDone, async (id) => {
-      seenSeq = this.#store.events.lastSeq();
-      await lookAt(id);
-    });
 
-    const met = [...found.values()].filter((sighting) => sighting.met).length >= wanted;
-    const isGone = !met && isDone();
+    const looks = new Map(ids.map((id) => [id, this.#look(id, input, afterSeq, nowSeq)]));
+    const met = new Map<string, Seen>();
+    const gone = new Set<string>();
+    const isDone = (): boolean => met.size >= wanted || ids.length - gone.size < wanted;
+    const lookAt = async (id: string): Promise<void> => {
+      const session = this.#sessions.find(id);
+      // Asked before the look: what ends while it is looked at is looked at once more.
+      const isOver = session === undefined || (looksForOutput(input) && !isLive(session.status));
+      const seen = session && (await looks.get(id)?.());
+      if (seen) met.set(id, seen);
+      else if (isOver) gone.add(id);
+    };
+    const isFound = (id: string): boolean => met.has(id) || gone.has(id);
+    await this.#untilDone(
+      ids.filter((id) => !isFound(id)),
+      input,
+      isDone,
+      async (id) => {
+        if (!isFound(id)) await lookAt(id);
+      },
+    );
+    // Those that met it by now belong to this answer, since the cursor goes past them.
+    if (met.size >= wanted) for (const id of ids) if (!isFound(id)) await lookAt(id);
+
+    const seqs = [...met.values()].map(({ seq }) => seq);
+    const isMet = met.size >= wanted;
     return {
-      outcome: met ? "met" : isGone ? "gone" : "waiting",
-      sightings: ids.map((id) => found.get(id) ?? { id, met: false, gone: false, line: undefined }),
+      outcome: isMet ? "met" : isDone() ? "gone" : "waiting",
+      sightings: ids.map((id) => ({ id, met: met.has(id), gone: gone.has(id), line: met.get(id)?.line })),
+      // What has met the condition while the others are waited for is to meet it in the next wait too.
       cursor: formatCursor(
         this.#store.storeId,
-        met ? Math.max(metSeq, afterSeq ?? 0) : (afterSeq ?? seenSeq),
+        isMet
+          ? Math.max(afterSeq ?? 0, ...seqs)
+          : (afterSeq ?? Math.min(nowSeq, ...seqs.map((seq) => seq - 1))),
       ),
     };
   }
@@ -119,6 +119,7 @@ export class Watches {
     await new Promise<void>((resolve, reject) => {
       const grown = new Set(ids);
       let isLooking = false;
+      let isOver = false;
       const timer = timeoutMs === undefined ? undefined : setTimeout(finish, timeoutMs);
       const unsubscribes = ids.map((id) =>
         this.#growth.subscribe(id, () => {
@@ -129,6 +130,7 @@ export class Watches {
       signal.addEventListener("abort", finish);
 
       function finish(): void {
+        isOver = true;
         clearTimeout(timer);
         signal.removeEventListener("abort", finish);
         for (const unsubscribe of unsubscribes) unsubscribe();
@@ -141,8 +143,8 @@ export class Watches {
           for (const id of grown) {
             grown.delete(id);
             await lookAt(id);
+            if (isDone() || isOver) return finish();
           }
-          if (isDone()) finish();
         } catch (error) {
           finish();
           reject(error instanceof Error ? error : new Error(String(error)));
@@ -150,57 +152,53 @@ export class Watches {
           isLooking = false;
         }
       }
-      void look();
+      if (signal.aborted) finish();
+      else void look();
     });
   }
 
-  #condition(id: string, input: WatchInput, afterSeq: number | undefined, nowSeq: number): Condition {
-    if (input.match !== undefined) return this.#matched(id, input.match, afterSeq ?? nowSeq);
+  #look(id: string, input: WatchInput, afterSeq: number | undefined, nowSeq: number): Look {
+    if (input.match !== undefined) return this.#matched(id, input, input.match, afterSeq ?? nowSeq);
     return input.until === "terminal" ? this.#ended(id, afterSeq) : this.#printed(id, afterSeq ?? nowSeq);
   }
 
-  #ended(id: string, afterSeq: number | undefined): Condition {
-    return {
-      look: async () => {
-        if (afterSeq === undefined) {
-          const session = this.#sessions.get(id);
-          return isLive(session.status) ? undefined : { seq: this.#store.events.lastSeq(), line: undefined };
-        }
-        const seq = this.#store.events.firstMoveTo(id, afterSeq, (status) => endings.has(status));
-        return seq === undefined ? undefined : { seq, line: undefined };
-      },
+  #ended(id: string, afterSeq: number | undefined): Look {
+    return () => {
+      if (afterSeq === undefined && isLive(this.#sessions.get(id).status)) return undefined;
+      const isWanted = (status: string): boolean => endings.has(status);
+      const { events } = this.#store;
+      // Without a cursor the state as it is counts, which the last ending made.
+      const seq =
+        afterSeq === undefined ? events.lastMoveTo(id, isWanted) : events.firstMoveTo(id, afterSeq, isWanted);
+      return seq === undefined ? undefined : { seq, line: undefined };
     };
   }
 
-  #printed(id: string, afterSeq: number): Condition {
-    return {
-      look: async () => {
-        const [row] = this.#store.events.output(id, afterSeq, 1);
-        return row && { seq: row.seq, line: undefined };
-      },
+  #printed(id: string, afterSeq: number): Look {
+    return () => {
+      const [row] = this.#store.events.output(id, afterSeq, 1);
+      return row && { seq: row.seq, line: undefined };
     };
   }
 
-  #matched(id: string, match: { text: string } | { pattern: string }, afterSeq: number): Condition {
+  #matched(id: string, { signal }: WatchInput, match: Match, afterSeq: number): Look {
     const matcher = createMatcher(match);
     const transcript = createTranscript();
     let seen = afterSeq;
-    return {
-      look: async () => {
-        for (;;) {
-          const { events, hasMore } = this.#store.events.page(id, seen, readAtOnce);
-          for (const event of events) {
-            seen = event.seq;
-            if (isOwnMessage(event)) continue;
-            const line = matcher.push(transcript.push(event));
-            if (line !== undefined) return { seq: event.seq, line };
-          }
-          if (!hasMore) break;
-          await new Promise(setImmediate);
+    return async () => {
+      for (let hasMore = true; hasMore && !signal.aborted;) {
+        const page = this.#store.events.page(id, seen, readAtOnce);
+        hasMore = page.hasMore;
+        for (const event of page.events) {
+          seen = event.seq;
+          if (isOwnMessage(event)) continue;
+          const line = matcher.push(transcript.push(event));
+          if (line !== undefined) return { seq: event.seq, line };
         }
-        const line = createMatcher(match).push(transcript.unfinished());
-        return line === undefined ? undefined : { seq: seen, line };
-      },
+        if (hasMore) await new Promise(setImmediate);
+      }
+      const line = createMatcher(match).push(transcript.unfinished());
+      return line === undefined ? undefined : { seq: seen, line };
     };
   }
 }

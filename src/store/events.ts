@@ -63,6 +63,11 @@ export function openEventLog({ db }: Ledger) {
     `SELECT seq, payload FROM events WHERE session_id = :session AND seq > :after AND kind = 'status' ORDER BY seq`,
   );
 
+  const newestMoves = statement<{ seq: number; payload: string }>(
+    db,
+    `SELECT seq, payload FROM events WHERE session_id = :session AND kind = 'status' ORDER BY seq DESC`,
+  );
+
   return {
     append<K extends EventKind>(
       session: string,
@@ -127,6 +132,15 @@ export function openEventLog({ db }: Ledger) {
       isWanted: (status: string) => boolean,
     ): number | undefined {
       for (const row of statusAfter.all({ session, after: afterSeq })) {
+        const move: unknown = JSON.parse(row.payload);
+        if (isMove(move) && isWanted(move.to)) return row.seq;
+      }
+      return undefined;
+    },
+
+    /** The newest move into one of the wanted states. */
+    lastMoveTo(session: string, isWanted: (status: string) => boolean): number | undefined {
+      for (const row of newestMoves.iterate({ session })) {
         const move: unknown = JSON.parse(row.payload);
         if (isMove(move) && isWanted(move.to)) return row.seq;
       }

@@ -234,3 +234,29 @@ test("what was sacrificed is not readable in the files of the store any more", a
   await daemon.client.call("sacrifice", { session: id, confirm: true });
   expect(holding()).toEqual([]);
 });
+
+test("a wait for all that runs out of time goes on from its cursor, with those that had ended", async () => {
+  const daemon = await startDaemon();
+  const ended = await launch(daemon, "exit 0");
+  await daemon.client.call("watch", { sessions: [ended.id] });
+  const live = await launch(daemon, "read line", { launchMode: "interactive" });
+  const sessions = [ended.id, live.id];
+  const first = z
+    .object({ outcome: z.literal("waiting"), cursor: z.string() })
+    .parse(await daemon.client.call("watch", { sessions, timeoutMs: 50 }));
+  const second = daemon.client.call("watch", { sessions, cursor: first.cursor });
+  await daemon.client.call("input", { session: live.id, keys: ["enter"] });
+  expect(await second).toMatchObject({ outcome: "met", sessions: [{ met: true }, { met: true }] });
+});
+
+test("a wait for several answers for the others when one that had ended is sacrificed meanwhile", async () => {
+  const daemon = await startDaemon();
+  const ended = await launch(daemon, "exit 0");
+  await daemon.client.call("watch", { sessions: [ended.id] });
+  const live = await launch(daemon, "read line", { launchMode: "interactive" });
+  const waiting = daemon.client.call("watch", { sessions: [ended.id, live.id] });
+  await daemon.client.call("status", {});
+  await daemon.client.call("sacrifice", { session: ended.id, confirm: true });
+  await daemon.client.call("input", { session: live.id, keys: ["enter"] });
+  expect(await waiting).toMatchObject({ sessions: [{ status: "gone" }, { status: "completed", met: true }] });
+});
