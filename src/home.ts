@@ -4,7 +4,7 @@
  */
 import { chmodSync, lstatSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
-import { isAbsolute, join, resolve } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { Failure } from "./errors.ts";
 
 export interface Home {
@@ -25,7 +25,7 @@ const socketPathBytesMax = process.platform === "darwin" ? 103 : 107;
 /** The home that the environment names, `~/.coven` otherwise. Touches nothing. */
 export function locateHome(env: NodeJS.ProcessEnv): Home {
   const named = env["COVEN_HOME"];
-  const root = named ? resolve(named) : join(homedir(), ".coven");
+  const root = named || join(homedir(), ".coven");
   return {
     root,
     socket: join(root, "coven.sock"),
@@ -41,11 +41,29 @@ export const hostSocketPath = (home: Home, pid: number): string => join(home.roo
 
 /** Makes the home where it is missing and refuses one that others could read or write. */
 export function prepareHome(home: Home): void {
-  if (!isAbsolute(home.root)) throw new Failure("home_unsafe", `COVEN_HOME is not absolute: ${home.root}`);
-  mkdirSync(home.root, { recursive: true, mode: 0o700 });
-  requirePrivate(home.root);
+  if (!isAbsolute(home.root)) {
+    throw new Failure("home_unsafe", `COVEN_HOME is not an absolute path: ${home.root}`, {
+      hint: "A relative one would be another home in every folder.",
+      details: { path: home.root },
+    });
+  }
   requireShortSocketPath(hostSocketPath(home, 4_194_304));
-  mkdirSync(home.logs, { recursive: true, mode: 0o700 });
+  make(home.root);
+  requirePrivate(home.root);
+  make(home.logs);
+}
+
+function make(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Failure("home_unsafe", `${folder} cannot be made: ${why}`, {
+      hint: "Set COVEN_HOME to a directory of your own.",
+      details: { path: folder },
+      cause,
+    });
+  }
 }
 
 /** The longest socket of a home is a host's, so both are checked at once, before anything is bound. */

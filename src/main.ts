@@ -1,4 +1,5 @@
 /** argv → the verb. Loads only what that verb needs: the host no web server, the CLI neither store nor pty. */
+import { failures } from "./errors.ts";
 import { locateHome } from "./home.ts";
 import manifest from "../package.json" with { type: "json" };
 
@@ -6,13 +7,22 @@ const [verb, ...rest] = process.argv.slice(2);
 const program = process.argv[1] ?? "";
 const { version } = manifest;
 
-if (verb === "host") {
-  const { serveHost } = await import("./serve-host.ts");
-  await serveHost(locateHome(process.env));
-} else if (verb === "daemon" && rest.length === 1 && rest[0] === "serve") {
-  const { serveDaemon } = await import("./serve-daemon.ts");
-  process.exitCode = await serveDaemon(locateHome(process.env), version, program);
-} else {
-  const { runCli } = await import("./cli/cli.ts");
-  process.exitCode = await runCli({ argv: process.argv.slice(2), version, program });
+try {
+  if (verb === "host") {
+    const { serveHost } = await import("./serve-host.ts");
+    await serveHost(locateHome(process.env));
+  } else if (verb === "daemon" && rest.length === 1 && rest[0] === "serve") {
+    const { serveDaemon } = await import("./serve-daemon.ts");
+    process.exitCode = await serveDaemon(locateHome(process.env), version, program);
+  } else {
+    const { runCli } = await import("./cli/cli.ts");
+    process.exitCode = await runCli({ argv: process.argv.slice(2), version, program });
+  }
+} catch (error) {
+  // The native modules were built for another Node, which was replaced where it stood.
+  if (!(error instanceof Error && "code" in error && error.code === "ERR_DLOPEN_FAILED")) throw error;
+  process.stderr.write(
+    `coven: wrong_node: built for another Node than this ${process.version}. In the folder of Coven run: npm rebuild && npm run build\n`,
+  );
+  process.exitCode = failures.wrong_node.exit;
 }

@@ -153,3 +153,15 @@ test("the log answers what a person who looks for a fault asks", async () => {
     expect.objectContaining({ action: "kill", code: "session_not_found", session: "none" }),
   );
 });
+
+test("a home that is no absolute path, or no folder, is refused before anything is made", async () => {
+  const relative = await refused("somewhere");
+  expect(relative).toMatchObject({
+    code: 78,
+    stderr: expect.stringMatching(/home_unsafe: .*not an absolute path/),
+  });
+  const home = join(makeHome(), "file");
+  writeFileSync(home, "");
+  const file = await refused(home);
+  expect(file).toMatchObject({ code: 78, stderr: expect.stringContaining("home_unsafe") });
+});

@@ -59,16 +59,33 @@ function parseInput({ name, input: schema }: Capability, input: unknown): z.outp
   });
 }
 
-const describeIssues = (error: z.ZodError): string =>
-  error.issues
-    .map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : message))
-    .join("; ");
+const describeIssues = (error: z.ZodError): string => error.issues.map(describeIssue).join("; ");
+
+function describeIssue(issue: z.core.$ZodIssue): string {
+  const argument = issue.path.join(".");
+  if (issue.code === "unrecognized_keys") return `unknown argument ${issue.keys.join(", ")}`;
+  if (issue.code === "invalid_type" && issue.message.endsWith("received undefined"))
+    return `${argument} is missing`;
+  if (issue.code === "too_small" && issue.origin === "string") return `${argument} must not be empty`;
+  return argument === "" ? issue.message : `${argument}: ${issue.message}`;
+}
 
 /** What is no `Failure` is a bug: logged with a reference that the caller gets instead of its text. */
 function toFailure(error: unknown, log: AuditLog, fields: object): Failure {
   if (error instanceof Failure) {
     log.warn({ ...fields, code: error.code, details: error.details }, error.message);
     return error;
+  }
+  if (isStoreHeld(error)) {
+    log.warn({ ...fields, code: "runtime_unavailable", err: error }, "the store could not be written");
+    return new Failure(
+      "runtime_unavailable",
+      "the store takes no writes now: it is held by another program, or the disk is full",
+      {
+        hint: "Try again; coven doctor looks at the store.",
+        cause: error,
+      },
+    );
   }
   const reference = randomBytes(6).toString("hex");
   log.error({ ...fields, code: "internal_error", reference, err: error }, "an action failed unexpectedly");
@@ -78,6 +95,9 @@ function toFailure(error: unknown, log: AuditLog, fields: object): Failure {
     cause: error,
   });
 }
+
+const isStoreHeld = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && /^SQLITE_(BUSY|LOCKED|FULL|IOERR)/.test(String(error.code));
 
 function sessionOf(input: unknown): { session?: string } {
   const isNamed =

@@ -27,7 +27,14 @@ export const list = capability({
   async run({ status, projectRoot, label, includeArchived, limit, cursor }, { listSessions }) {
     const before = cursor === undefined ? undefined : decodePosition(cursor);
     // One more than asked for tells whether there is a next page.
-    const found = listSessions({ status, projectRoot, label, includeArchived, limit: limit + 1, before });
+    const found = listSessions({
+      status,
+      projectRoot: projectRoot && withoutLastSlash(projectRoot),
+      label,
+      includeArchived,
+      limit: limit + 1,
+      before,
+    });
     const sessions = found.slice(0, limit);
     const last = sessions.at(-1);
     const hasMore = found.length > limit && last !== undefined;
@@ -37,6 +44,9 @@ export const list = capability({
     };
   },
 });
+
+/** Records hold real paths, which never end in a slash. */
+const withoutLastSlash = (path: string): string => path.replace(/(?<=.)\/+$/, "");
 
 /** The published daemon's form: URL-safe base64 of JSON. */
 const encodePosition = ({ createdAt, id }: ListPosition): string =>

@@ -63,9 +63,13 @@ export function createClient(endpoint: Endpoint, origin: string) {
       });
       const body = accepted.safeParse(await jsonOf(response, endpoint));
       if (body.success) return body.data.event.payload;
-      throw new Failure("internal_error", `the answer to ${action} is not understood`, {
-        hint: "Are client and daemon of the same release? coven daemon restart starts this one.",
-      });
+      throw new Failure(
+        "foreign_daemon",
+        `what serves ${endpointName(endpoint)} does not answer ${action} as Coven does`,
+        {
+          hint: "It may be the published Coven daemon, or of another release: coven daemon status says which.",
+        },
+      );
     },
 
     /** The events of a session after a cursor, as they come. Ends when the daemon or the signal ends it. */
@@ -196,7 +200,7 @@ async function* reachable(response: IncomingMessage, endpoint: Endpoint): AsyncG
 }
 
 function unreachable(endpoint: Endpoint, cause: Error): Failure {
-  const isGone = "code" in cause && (cause.code === "ENOENT" || cause.code === "ECONNREFUSED");
+  const isGone = "code" in cause && ["ENOENT", "ENOTDIR", "ECONNREFUSED"].includes(String(cause.code));
   const why = isGone ? "no daemon is listening there" : cause.message;
   return new Failure("runtime_unavailable", `cannot reach ${endpointName(endpoint)}: ${why}`, {
     hint: "Start it with coven daemon start; coven doctor says what is wrong.",

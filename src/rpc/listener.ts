@@ -20,7 +20,7 @@ import { addStreams } from "./streams.ts";
 
 /** Largest body, bytes: the published limit. */
 const bodyBytesMax = 4 * 1024 * 1024;
-/** Longest id in a path, characters: a longer one is no id, and is answered as an unknown session. */
+/** Longest id in a path, characters; beyond it the path is no route. */
 const idCharactersMax = 1024;
 
 export const apiPrefix = "/api/v1";
@@ -33,6 +33,9 @@ export async function listen(socket: string, services: Services, log: Log): Prom
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     return503OnClosing: false,
+    frameworkErrors: (_, request, reply) => {
+      encodeFailure(reply, notFound(request.raw.url ?? ""));
+    },
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_, body, done) => done(null, body));
@@ -89,6 +92,7 @@ function failureOf(error: unknown, log: Log): Failure {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (code === "FST_ERR_CTP_BODY_TOO_LARGE") {
     return new Failure("payload_too_large", `the body is larger than ${bodyBytesMax} bytes`, {
+      hint: "Send less: prompts have their own, lower limit.",
       details: { bytesMax: bodyBytesMax },
     });
   }

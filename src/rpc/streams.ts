@@ -3,7 +3,7 @@
  *
  * A stream reads the log from its own cursor and writes only as fast as its reader takes it.
  */
-import { once } from "node:events";
+import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { pathId, query, untilGone, wholeNumber } from "./request.ts";
@@ -27,7 +27,8 @@ export function addStreams(app: FastifyInstance, { invoke, caller, data }: Servi
       return invoke("events", { session, ...pageArguments(request) }, caller(untilGone(reply), undefined));
     }
     data.requireSession(session);
-    await streamEvents(request, reply, data.follow(session, startOf(request), untilGone(reply)));
+    const gone = untilGone(reply);
+    await streamEvents(reply, gone, data.follow(session, startOf(request), gone));
     return reply;
   });
 }
@@ -44,8 +45,8 @@ function startOf(request: FastifyRequest): number {
 }
 
 async function streamEvents(
-  _request: FastifyRequest,
   reply: FastifyReply,
+  gone: AbortSignal,
   pages: ReturnType<Services["data"]["follow"]>,
 ): Promise<void> {
   reply.hijack();
@@ -58,10 +59,24 @@ async function streamEvents(
       const text = events.map(
         (event) => `id: ${event.seq}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`,
       );
-      if (!raw.write(text.join(""))) await Promise.race([once(raw, "drain"), once(raw, "close")]);
+      if (!raw.write(text.join(""))) await drained(raw, gone);
     }
   } finally {
     clearInterval(heartbeat);
     raw.end();
   }
+}
+
+/** Resolves when the reader has taken what was written, or is gone. */
+function drained(raw: ServerResponse, gone: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      raw.off("drain", done);
+      gone.removeEventListener("abort", done);
+      resolve();
+    };
+    raw.on("drain", done);
+    gone.addEventListener("abort", done);
+    if (gone.aborted) done();
+  });
 }

@@ -24,16 +24,23 @@ export function createTranscript(): Transcript {
   const terminal = createCleaner();
   const errors = createCleaner();
   let unfinished = "";
+  let isInJson = false;
   let isContinued = false;
 
   /** Of a structured harness's standard output only lines that are no JSON: the rest is told by typed events. */
   const plainLines = (data: string): string => {
-    const lines = (unfinished + data).split("\n");
-    unfinished = lines.pop() ?? "";
-    return lines
-      .filter((line) => line !== "" && !line.startsWith("{"))
-      .map((line) => `${line}\n`)
-      .join("");
+    const pieces = data.split("\n");
+    let text = "";
+    pieces.forEach((piece, index) => {
+      // Of a line that is JSON only that is remembered: it may be very long.
+      if (unfinished === "" && piece.startsWith("{")) isInJson = true;
+      if (!isInJson) unfinished += piece;
+      if (index === pieces.length - 1) return;
+      if (!isInJson && unfinished !== "") text += `${unfinished}\n`;
+      unfinished = "";
+      isInJson = false;
+    });
+    return text;
   };
 
   const says = {

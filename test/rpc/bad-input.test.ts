@@ -1,4 +1,14 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
@@ -167,5 +177,34 @@ describe("over the socket", () => {
     await expect(client.call("kill", { session: "none" })).rejects.toMatchObject({
       code: "session_not_found",
     });
+  });
+
+  test("a connection that asks for another protocol in no way we know leaves the daemon as it was", async () => {
+    daemon = await startDaemon();
+    for (const path of ["//", "/nope", "/api/v1/sessions/none/attach"]) {
+      const connection = connect(daemon.socket);
+      connection.write(
+        `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
+      );
+      await once(connection, "data");
+      connection.destroy();
+    }
+    expect(await daemon.client.call("health", {})).toMatchObject({ ok: true });
+  });
+
+  test("a line that is no request does not end the host and its sessions", async () => {
+    daemon = await startDaemon();
+    const record = await daemon.client.call("run", {
+      harness: "shell",
+      projectRoot: project,
+      prompt: "read line",
+      launchMode: "interactive",
+    });
+    const host = readdirSync(daemon.home).find((name) => name.startsWith("host-")) ?? "";
+    const connection = connect(join(daemon.home, host));
+    connection.write("hello\n");
+    await once(connection, "close");
+    expect(await daemon.client.call("list", {})).toMatchObject({ sessions: [{ status: "running" }] });
+    expect(record).toMatchObject({ status: "running" });
   });
 });

@@ -22,6 +22,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll } from "vitest";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
+const systemFolders = ["/usr/bin", "/bin"];
 const fixtures = join(root, "test/fixtures/harnesses");
 
 export interface Result {
@@ -66,13 +67,15 @@ export function covenForFile(): Coven {
   mkdirSync(join(home, "adapters"), { mode: 0o700 });
   symlinkSync(join(root, "bin/coven"), join(bin, "coven"));
   for (const name of ["codex", "claude", "asks"]) symlinkSync(join(fixtures, `${name}.mjs`), join(bin, name));
+  if (!systemFolders.some((each) => existsSync(join(each, "curl"))))
+    symlinkSync(join(root, "test/fixtures/curl.mjs"), join(bin, "curl"));
   const asks = { id: "asks", label: "Asks", executable: "asks", install_hint: "It comes with the tests." };
   writeFileSync(join(home, "adapters/asks.json"), JSON.stringify({ adapters: [asks] }), { mode: 0o600 });
 
   const env = {
     HOME: folder,
     SHELL: "/bin/sh",
-    PATH: [bin, dirname(process.execPath), "/usr/bin", "/bin"].join(delimiter),
+    PATH: [bin, dirname(process.execPath), ...systemFolders].join(delimiter),
   };
   const children: ChildProcess[] = [];
   const started = (child: ChildProcess): ChildProcess => {
