@@ -36,8 +36,8 @@ coven run codex - < prompt.md
 The project is the git root around the working directory unless named; --cwd is relative to it.
 In a terminal the mode is interactive and you are at the session's screen. Otherwise it is nonInteractive: what the
 agent says is printed; which session it is and how it ended is said on standard error, and the exit code is the run's.
-ctrl-] leaves either running, in a terminal. --json then answers the status at the
-end, with --detach the record at once.`,
+In a terminal ctrl-] leaves either running. With --json standard output is the status at the end, with --detach the
+record at once.`,
   async run(cli, given) {
     const isDetached = isGiven(given.options["detach"]);
     const input = await inputOf(cli, given, isDetached);
