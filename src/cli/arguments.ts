@@ -29,6 +29,9 @@ const spellings: ReadonlyMap<string, string> = new Map([
   ["includeArchived", "--all, --include-archived"],
 ]);
 
+/** Values of the wire that a command line has no use for: it cannot write to a stream of turns. */
+const unoffered: ReadonlySet<string> = new Set(["stream"]);
+
 /** Paths are relative to where the CLI runs; the daemon runs elsewhere. `cwd` is relative to the project root. */
 const paths: ReadonlySet<string> = new Set(["projectRoot", "addDirs"]);
 
@@ -76,13 +79,21 @@ function optionOf(name: string, shape: Property): Option {
   const isDuration = type === "integer" && name.endsWith("Ms");
   const flags = spellings.get(name) ?? `--${kebab(isDuration ? name.slice(0, -2) : name)}`;
   if (type === "boolean") return new Option(flags, description);
-  if (isDuration) return new Option(`${flags} <time>`, description).argParser(duration);
-  if (type === "integer") return new Option(`${flags} <number>`, description).argParser(wholeNumber);
+  if (isDuration) return new Option(`${flags} <time>`, timeHelp(shape)).argParser(duration);
+  if (type === "integer") return new Option(`${flags} <number>`, numberHelp(shape)).argParser(wholeNumber);
   if (type === "array")
     return new Option(`${flags} <value>`, `${description} (may be repeated)`).argParser(repeated);
   const option = new Option(`${flags} <value>`, description);
-  return shape.enum === undefined ? option : option.choices(shape.enum);
+  const choices = shape.enum?.filter((choice) => !unoffered.has(choice));
+  return choices === undefined ? option : option.choices(choices);
 }
+
+/** The action fills its defaults in itself; here they are only shown. */
+const numberHelp = ({ description, default: usual }: Property): string =>
+  typeof usual === "number" ? `${description} (default: ${usual})` : description;
+
+const timeHelp = ({ description, default: usual }: Property): string =>
+  `${description}, such as 30s or 5m (default: ${typeof usual === "number" ? `${usual / 1000}s` : "no limit"})`;
 
 const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 

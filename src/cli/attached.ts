@@ -6,47 +6,91 @@ import type { WebSocket } from "ws";
 import { status } from "../capabilities/status.ts";
 import { Failure, isFailureCode } from "../errors.ts";
 import type { Standing } from "./exit-codes.ts";
-import { throughRestarts } from "./patience.ts";
+import { type Waiting, signalOf, stayingWith, throughRestarts } from "./patience.ts";
 import { replay } from "./replay.ts";
 import { type Screen, type WindowSize, takeScreen, withoutQueries } from "./screen.ts";
 import type { Cli } from "./verb.ts";
 
+/** Typed while nothing is attached: a few lines, bytes. What is more is refused with the bell. */
+const heldBytesMax = 4096;
+const bell = "\u0007";
+/** How long a daemon may take to say goodbye, ms; one that hangs keeps nobody. */
+const goodbyeMsMax = 1000;
+
 /** How the session ended; undefined when the person left it running. */
 export async function atScreen(cli: Cli, session: string): Promise<Standing | undefined> {
   const leaving = new AbortController();
-  let send: (frame: Buffer | string) => void = () => undefined;
+  const held = new HeldKeys();
+  let socket: WebSocket | undefined;
   const screen = takeScreen({
-    keys: (bytes) => send(bytes),
-    resized: (size) => sendSize(size, send),
+    keys: (bytes) => {
+      if (isOpen(socket)) socket.send(bytes);
+      else if (!held.add(bytes)) process.stdout.write(bell);
+    },
+    resized: (size) => {
+      if (isOpen(socket)) sendSize(size, socket);
+    },
     detach: () => leaving.abort(),
   });
   try {
-    const seq = await replay(cli.client, { session, afterSeq: 0 }, (bytes) =>
-      screen.write(withoutQueries(bytes)),
-    );
-    let shownBytes = 0;
-    while (!leaving.signal.aborted) {
-      const now = await standingOf(cli, session);
-      if (!now.active) {
-        await replay(cli.client, { session, afterSeq: seq }, skipping(shownBytes, screen.write));
-        return now;
+    return await stayingWith(session, leaving.signal, async (waiting) => {
+      const seq = await replay(
+        cli.client,
+        { session, afterSeq: 0 },
+        (bytes) => screen.write(withoutQueries(bytes)),
+        waiting,
+      );
+      let shownBytes = 0;
+      while (!leaving.signal.aborted) {
+        const now = await standingOf(cli, session, waiting);
+        const show = skipping(shownBytes, screen.write);
+        if (!now.active) {
+          await replay(cli.client, { session, afterSeq: seq }, show, waiting);
+          return now;
+        }
+        socket = await cli.client.attach(session, seq);
+        const attached = { screen, held, show, leaving: leaving.signal };
+        shownBytes = Math.max(shownBytes, await untilClosed(socket, attached));
       }
-      const socket = await cli.client.attach(session, seq);
-      send = (frame) => {
-        if (socket.readyState === socket.OPEN) socket.send(frame);
-      };
-      const show = skipping(shownBytes, screen.write);
-      shownBytes = Math.max(shownBytes, await untilClosed(socket, { screen, show, leaving: leaving.signal }));
-    }
-    return undefined;
+      return undefined;
+    });
   } finally {
     screen.restore();
   }
 }
 
-async function standingOf({ client }: Cli, session: string): Promise<Standing & { active: boolean }> {
-  const answer = await throughRestarts(async () =>
-    status.output.parse(await client.call("status", { session })),
+const isOpen = (socket: WebSocket | undefined): socket is WebSocket =>
+  socket !== undefined && socket.readyState === socket.OPEN;
+
+/** Keys that wait until there is somewhere to send them. */
+class HeldKeys {
+  #keys: Buffer[] = [];
+  #bytes = 0;
+
+  /** Whether there was room. */
+  add(bytes: Buffer): boolean {
+    if (this.#bytes + bytes.length > heldBytesMax) return false;
+    this.#keys.push(bytes);
+    this.#bytes += bytes.length;
+    return true;
+  }
+
+  take(): Buffer {
+    const keys = Buffer.concat(this.#keys);
+    this.#keys = [];
+    this.#bytes = 0;
+    return keys;
+  }
+}
+
+async function standingOf(
+  { client }: Cli,
+  session: string,
+  waiting: Waiting,
+): Promise<Standing & { active: boolean }> {
+  const answer = await throughRestarts(
+    async () => status.output.parse(await client.call("status", { session }, signalOf(waiting))),
+    waiting,
   );
   if ("live" in answer) throw new Failure("internal_error", "status answered an overview for a session");
   return answer;
@@ -62,23 +106,31 @@ function skipping(bytesSeen: number, show: (bytes: Buffer) => void): (bytes: Buf
   };
 }
 
-const sendSize = ({ columns, rows }: WindowSize, send: (frame: string) => void): void => {
+const sendSize = ({ columns, rows }: WindowSize, socket: WebSocket): void => {
   // A terminal that does not know its size says 0.
-  if (columns > 0 && rows > 0) send(JSON.stringify({ columns, rows }));
+  if (columns > 0 && rows > 0) socket.send(JSON.stringify({ columns, rows }));
 };
 
 interface Attached {
   readonly screen: Screen;
+  readonly held: HeldKeys;
   readonly show: (bytes: Buffer) => void;
   readonly leaving: AbortSignal;
 }
 
 /** Answers the bytes received by the end of the stream, whoever ended it. Throws what the daemon refused. */
-function untilClosed(socket: WebSocket, { screen, show, leaving }: Attached): Promise<number> {
+function untilClosed(socket: WebSocket, { screen, held, show, leaving }: Attached): Promise<number> {
   let bytesReceived = 0;
-  const leave = (): void => socket.close();
-  leaving.addEventListener("abort", leave);
-  socket.on("open", () => sendSize(screen.size(), (frame) => socket.send(frame)));
+  let goodbye: NodeJS.Timeout | undefined;
+  const leave = (): void => {
+    goodbye = setTimeout(() => socket.terminate(), goodbyeMsMax);
+    socket.close();
+  };
+  socket.on("open", () => {
+    sendSize(screen.size(), socket);
+    const keys = held.take();
+    if (keys.length > 0) socket.send(keys);
+  });
   socket.on("message", (frame) => {
     const bytes = Array.isArray(frame)
       ? Buffer.concat(frame)
@@ -90,9 +142,13 @@ function untilClosed(socket: WebSocket, { screen, show, leaving }: Attached): Pr
   });
   // Told by the close that follows it.
   socket.on("error", () => undefined);
+  leaving.addEventListener("abort", leave);
+  // Left while it was being made: the signal does not fire again.
+  if (leaving.aborted) leave();
   return new Promise((resolve, reject) => {
     socket.on("close", (code, reason) => {
       leaving.removeEventListener("abort", leave);
+      clearTimeout(goodbye);
       const refused = refusal(code, reason.toString("utf8"));
       if (refused === undefined) resolve(bytesReceived);
       else reject(refused);

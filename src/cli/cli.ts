@@ -3,12 +3,12 @@
  * Only the verb that was asked for is loaded, so that one which does little starts fast.
  */
 import { Command, CommanderError, Option } from "commander";
-import { Failure } from "../errors.ts";
+import { Failure, failures } from "../errors.ts";
 import { createClient } from "../rpc/client.ts";
-import { locate } from "./endpoint.ts";
+import { locate, otherDaemonHint } from "./endpoint.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { printFailure } from "./failure.ts";
-import { isGiven, textOf } from "./given.ts";
+import { isGiven, textOf, textsOf } from "./given.ts";
 import type { Cli, Given, Verb } from "./verb.ts";
 import { allVerbs, verbsFor } from "./verbs.ts";
 import { plainWords } from "./words.ts";
@@ -28,18 +28,22 @@ coven <verb> --help explains a verb.`;
 export async function runCli({ argv, version, program }: CliStart): Promise<number> {
   process.stdout.on("error", leaveOnClosedPipe);
   process.stderr.on("error", leaveOnClosedPipe);
+  const asked: { isOwn: boolean } = { isOwn: true };
   try {
     const { words, verb } = plainWords(argv);
     let exitCode: number = exitCodes.done;
     const run = async (record: Verb, given: Given): Promise<void> => {
-      exitCode = await record.run(prepare(given, version, program), given);
+      const cli = prepare(given, version, program);
+      asked.isOwn = cli.where.isOwn;
+      exitCode = await record.run(cli, given);
     };
     const verbs = verb === undefined ? await allVerbs() : await verbsFor(verb);
     await commandOf(verbs, version, run).parseAsync(words, { from: "user" });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done;
-    return printFailure(usageFailure(error, argv), argv.includes("--json"));
+    const failure = usageFailure(error, argv);
+    return printFailure(asked.isOwn ? failure : elsewhere(failure), argv.includes("--json"));
   }
 }
 
@@ -88,8 +92,30 @@ function addVerb(
   if (verb.notes !== undefined) command.addHelpText("after", `\n${verb.notes}`);
   command.action(async () => {
     const given: readonly unknown[] = command.processedArgs;
-    await run(verb, { arguments: given, options: command.optsWithGlobals<Record<string, unknown>>() });
+    const options = command.optsWithGlobals<Record<string, unknown>>();
+    refuseBlank([...command.options, ...(command.parent?.options ?? [])], options);
+    await run(verb, { arguments: given, options });
   });
+}
+
+/** What is looked for may be a blank; nothing else that is named can be. */
+const mayBeSpaces: ReadonlySet<string> = new Set(["match", "matchPattern"]);
+
+/** An empty variable of a script is told by the name of its flag, and not taken for something else. */
+function refuseBlank(options: readonly Option[], given: Readonly<Record<string, unknown>>): void {
+  for (const option of options) {
+    const name = option.attributeName();
+    const value = given[name];
+    const blank = [...[textOf(value)].filter((text) => text !== undefined), ...textsOf(value)].find(
+      (text) => (mayBeSpaces.has(name) ? text : text.trim()) === "",
+    );
+    if (blank === undefined) continue;
+    const flag = option.long ?? option.flags;
+    throw new Failure("invalid_request", `${flag} must not be blank`, {
+      hint: `Give ${flag} a value, or leave it out.`,
+      details: { option: flag },
+    });
+  }
 }
 
 /** Errors are thrown and said in one place; help goes to standard output. */
@@ -136,6 +162,13 @@ const withoutUndefined = (env: NodeJS.ProcessEnv): Record<string, string> =>
     Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
   );
 
+/** A daemon that was named by an address is not ours to start. */
+function elsewhere(error: unknown): unknown {
+  if (!(error instanceof Failure) || !isMissingDaemon(error)) return error;
+  const { code, message, details = {}, cause } = error;
+  return new Failure(code, message, { hint: otherDaemonHint, details, cause });
+}
+
 /** What the parser refuses, in our words; it names the nearest verb or option by itself. */
 function usageFailure(error: unknown, argv: readonly string[]): unknown {
   if (!(error instanceof CommanderError)) return error;
@@ -150,8 +183,9 @@ function usageFailure(error: unknown, argv: readonly string[]): unknown {
   return new Failure("invalid_request", what, { hint: `${nearest} See ${help}`.trim() });
 }
 
-/** `coven … | head` has seen enough: that is no error. */
+/** `coven … | head` has seen enough: that is no error. A full disk is one, but no bug. */
 function leaveOnClosedPipe(error: Error): void {
   if ("code" in error && error.code === "EPIPE") process.exit(exitCodes.done);
-  throw error;
+  process.stderr.write(`coven: internal_error: the output cannot be written: ${error.message}\n`);
+  process.exit(failures.internal_error.exit);
 }

@@ -56,7 +56,7 @@ export const daemonVerbs: readonly Verb[] = [
           fields([
             ["daemon", "stopped"],
             ["socket", `${socket} (nothing listens)`],
-            ["start it", "coven daemon start"],
+            ["start it", cli.where.isOwn ? "coven daemon start" : null],
           ]),
         );
       return exitCodes.daemonStopped;

@@ -1,10 +1,22 @@
 /** `doctor`: one look at everything a session needs, each with what to do about it. Starts nothing, changes nothing. */
-import { closeSync, existsSync, openSync, readSync } from "node:fs";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  lstatSync,
+  openSync,
+  readSync,
+  statSync,
+} from "node:fs";
+import { dirname } from "node:path";
 import { capabilities } from "../capabilities/capabilities.ts";
 import type { CapabilityRecord } from "../capabilities/records.ts";
 import { Failure } from "../errors.ts";
-import { requirePrivate } from "../home.ts";
+import { hostSocketPath, requirePrivate } from "../home.ts";
+import { endpointName } from "../rpc/client.ts";
 import { healthOf, isNotListening } from "./daemon-process.ts";
+import { otherDaemonHint } from "./endpoint.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { gitRootAround } from "./project.ts";
 import { columns } from "./text.ts";
@@ -26,8 +38,8 @@ export const doctor: Verb = {
   async run(cli) {
     const checks = [
       node(),
-      home(cli),
-      store(cli),
+      // Of a daemon that was named by an address neither is known here.
+      ...(cli.where.isOwn ? [home(cli), store(cli)] : []),
       ...(await daemon(cli)),
       project(),
       ...(await harnesses(cli)),
@@ -57,14 +69,48 @@ const failed = (name: string, error: unknown): Check =>
 
 const node = (): Check => pass("node", `${process.version} (${process.execPath})`);
 
+/** As src/home.ts, which refuses them when a daemon starts. */
+const socketPathBytesMax = process.platform === "darwin" ? 103 : 107;
+const pidMax = 4_194_304;
+
 function home({ where: { home } }: Cli): Check {
-  if (!existsSync(home.root)) return pass("home", `${home.root} (made when the daemon first starts)`);
+  const socketBytes = Buffer.byteLength(hostSocketPath(home, pidMax));
+  if (socketBytes > socketPathBytesMax) {
+    const found = `${home.root}: socket paths in it are ${socketBytes} bytes long; at most ${socketPathBytesMax} work`;
+    return fail("home", found, "Set COVEN_HOME to a shorter path.");
+  }
   try {
+    if (!isThere(home.root)) return homeToBe(home.root);
     requirePrivate(home.root);
     return pass("home", `${home.root}${home.isDefault ? "" : " (COVEN_HOME)"}`);
   } catch (error) {
     return failed("home", error);
   }
+}
+
+/** Also a link that leads nowhere, which is no place for a home. */
+function isThere(path: string): boolean {
+  try {
+    lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** As the daemon will make it, with the folders on the way. */
+function homeToBe(root: string): Check {
+  let place = dirname(root);
+  while (!existsSync(place)) place = dirname(place);
+  const hint = "Set COVEN_HOME to a directory of your own.";
+  if (!statSync(place).isDirectory())
+    return fail("home", `${root} cannot be made: ${place} is not a directory`, hint);
+  try {
+    accessSync(place, constants.W_OK | constants.X_OK);
+  } catch {
+    return fail("home", `${root} cannot be made: ${place} is not writable`, hint);
+  }
+  return pass("home", `${root} (made when the daemon first starts)`);
 }
 
 /** What every SQLite file begins with, and where it says whose it is; the daemon looks closer when it opens it. */
@@ -76,6 +122,7 @@ function store({ where: { home } }: Cli): Check {
   if (!existsSync(home.ledger)) return pass("store", "none yet");
   try {
     const head = firstBytes(home.ledger, 100);
+    if (head.length === 0) return pass("store", `${home.ledger} (empty)`);
     const id = head.length < 100 ? 0 : head.readUInt32BE(applicationIdAt);
     const isOurs = id === ourApplicationId || (id === 0 && existsSync(`${home.ledger}-wal`));
     if (head.toString("latin1", 0, sqliteHead.length) === sqliteHead && isOurs)
@@ -101,11 +148,12 @@ function firstBytes(file: string, count: number): Buffer {
 }
 
 async function daemon(cli: Cli): Promise<Check[]> {
-  const { home, endpoint } = cli.where;
+  const { home, endpoint, isOwn } = cli.where;
   try {
     const running = await healthOf(cli.client);
     if (running === undefined) {
-      const socket = endpoint.kind === "socket" ? endpoint.path : endpoint.url.origin;
+      const socket = endpointName(endpoint);
+      if (!isOwn) return [fail("daemon", `nothing listens on ${socket}`, otherDaemonHint)];
       const found = existsSync(home.socket)
         ? `${socket} is left over, nothing listens`
         : `nothing listens on ${socket}`;
@@ -152,7 +200,13 @@ async function harnesses(cli: Cli): Promise<Check[]> {
     ];
   } catch (error) {
     if (isNotListening(error))
-      return [warn("harnesses", "only a daemon can say which it finds", "coven daemon start")];
+      return [
+        warn(
+          "harnesses",
+          "only a daemon can say which it finds",
+          cli.where.isOwn ? "coven daemon start" : otherDaemonHint,
+        ),
+      ];
     return [failed("harnesses", error)];
   }
 }

@@ -10,6 +10,10 @@ export interface Where {
   readonly isOwn: boolean;
 }
 
+/** What to do about a daemon that does not answer at an address somebody gave. */
+export const otherDaemonHint =
+  "Check the address in --url or COVEN_URL, and that a daemon serves it; without it coven uses the daemon of COVEN_HOME.";
+
 export interface WhereFlags {
   readonly home?: string | undefined;
   readonly url?: string | undefined;

@@ -1,10 +1,18 @@
 /** What went wrong, on standard error: the code, what happened, and what to do next. Answers the exit code. */
-import { Failure, failures } from "../errors.ts";
+import { Failure, type FailureCode, failures } from "../errors.ts";
+import { cleanText } from "../text/clean.ts";
+import { inOneLine } from "./text.ts";
+
+/** Candidates and stacks are lines of our own making; any other message may quote what somebody else wrote. */
+const inLines: ReadonlySet<FailureCode> = new Set<FailureCode>(["ambiguous_id", "internal_error"]);
 
 export function printFailure(error: unknown, json: boolean): number {
   const { code, message, hint, details } = failureOf(error);
   if (json) process.stderr.write(`${JSON.stringify({ error: { code, message, hint, details } })}\n`);
-  else process.stderr.write(`coven: ${code}: ${message}\n${hint === undefined ? "" : `${hint}\n`}`);
+  else {
+    const what = inLines.has(code) ? cleanText(message) : inOneLine(message);
+    process.stderr.write(`coven: ${code}: ${what}\n${hint === undefined ? "" : `${inOneLine(hint)}\n`}`);
+  }
   return failures[code].exit;
 }
 

@@ -5,7 +5,7 @@ import { type EventRecord, eventPayloads, isLive } from "../events.ts";
 import type { Client } from "../rpc/client.ts";
 import { createTranscript } from "../text/transcript.ts";
 import type { Standing } from "./exit-codes.ts";
-import { isAway, throughRestarts } from "./patience.ts";
+import { type Waiting, isAway, signalOf, throughRestarts } from "./patience.ts";
 import type { Cli } from "./verb.ts";
 
 export interface Place {
@@ -17,16 +17,19 @@ export interface Place {
 export async function* follow(
   { client }: Cli,
   { session, afterSeq }: Place,
+  waiting: Waiting = {},
 ): AsyncGenerator<EventRecord, Standing> {
   let seq = afterSeq;
   let last: Standing | undefined;
   for (;;) {
-    const { status, exit_code } = await throughRestarts(async () =>
-      record.output.parse(await client.call("record", { session })),
+    const { status, exit_code } = await throughRestarts(
+      async () => record.output.parse(await client.call("record", { session }, signalOf(waiting))),
+      waiting,
     );
     // What has ended has all its events in the log; only what is live is waited for.
     const isOver = !isLive(status);
-    for await (const event of isOver ? logged(client, session, seq) : untilExit(client, session, seq)) {
+    const place = { session, afterSeq: seq };
+    for await (const event of isOver ? logged(client, place, waiting) : untilExit(client, place, waiting)) {
       seq = event.seq;
       if (event.kind === "exit") last = exitOf(event);
       yield event;
@@ -36,11 +39,17 @@ export async function* follow(
 }
 
 /** What is in the log now. */
-async function* logged(client: Client, session: string, afterSeq: number): AsyncGenerator<EventRecord> {
+async function* logged(
+  client: Client,
+  { session, afterSeq }: Place,
+  waiting: Waiting,
+): AsyncGenerator<EventRecord> {
   let seq = afterSeq;
   for (;;) {
-    const page = await throughRestarts(async () =>
-      events.output.parse(await client.call("events", { session, afterSeq: seq })),
+    const page = await throughRestarts(
+      async () =>
+        events.output.parse(await client.call("events", { session, afterSeq: seq }, signalOf(waiting))),
+      waiting,
     );
     yield* page.events;
     seq = page.events.at(-1)?.seq ?? seq;
@@ -49,10 +58,15 @@ async function* logged(client: Client, session: string, afterSeq: number): Async
 }
 
 /** What comes, up to the end of a run or of the daemon. */
-async function* untilExit(client: Client, session: string, afterSeq: number): AsyncGenerator<EventRecord> {
+async function* untilExit(
+  client: Client,
+  { session, afterSeq }: Place,
+  { leaving }: Waiting,
+): AsyncGenerator<EventRecord> {
   const leave = new AbortController();
+  const signal = leaving === undefined ? leave.signal : AbortSignal.any([leave.signal, leaving]);
   try {
-    for await (const event of client.events(session, afterSeq, leave.signal)) {
+    for await (const event of client.events(session, afterSeq, signal)) {
       yield event;
       if (event.kind === "exit") return;
     }
@@ -69,9 +83,9 @@ const exitOf = (event: EventRecord): Standing => {
 };
 
 /** Writes a session as text to read until it has ended; answers how. */
-export async function followText(cli: Cli, place: Place): Promise<Standing> {
+export async function followText(cli: Cli, place: Place, waiting: Waiting = {}): Promise<Standing> {
   const transcript = createTranscript();
-  const coming = follow(cli, place);
+  const coming = follow(cli, place, waiting);
   let lastText = "\n";
   for (;;) {
     const next = await coming.next();

@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { list, pageSizeMax } from "../capabilities/list.ts";
 import { Failure } from "../errors.ts";
+import { oneLine } from "./text.ts";
 import type { Cli } from "./verb.ts";
 
 /** Characters of an id in what people read. */
@@ -50,7 +51,7 @@ async function sessionsThatBegin(cli: Cli, prefix: string): Promise<Candidate[]>
 function ambiguous(given: string, found: readonly Candidate[]): Failure {
   const candidates = found.slice(0, namedMax).map(({ id, title, status }) => ({ id, title, status }));
   const named = candidates
-    .map(({ id, status, title }) => `  ${id}  ${status}  ${title.slice(0, 60)}`)
+    .map(({ id, status, title }) => `  ${id}  ${status}  ${oneLine(title, 60)}`)
     .join("\n");
   return new Failure("ambiguous_id", `${found.length} sessions begin with ${given}:\n${named}`, {
     hint: "Give more characters of the id.",

@@ -12,6 +12,7 @@ export const list: Verb = {
   name: "list",
   summary: action.summary,
   ...commandLine,
+  notes: "Live sessions come first, older ones than the page included; then the newest.",
   async run(cli, given) {
     const input = decode(given);
     const page = action.output.parse(await cli.call("list", input));

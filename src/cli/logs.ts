@@ -6,7 +6,7 @@ import * as z from "zod";
 import { exitCodes } from "./exit-codes.ts";
 import { write } from "./follow.ts";
 import { isGiven, numberOf, textOf, wholeNumber } from "./given.ts";
-import { columns } from "./text.ts";
+import { columns, inOneLine } from "./text.ts";
 import type { Verb } from "./verb.ts";
 
 const linesShown = 200;
@@ -32,6 +32,8 @@ export const logs: Verb = {
     const before = wanted();
     const shown = Math.max(0, before.length - (numberOf(options["lines"]) ?? linesShown));
     await show(before.slice(shown));
+    if (session !== undefined && before.length === 0)
+      process.stderr.write(`coven: nothing is logged of a session ${inOneLine(session)}\n`);
     if (!isGiven(options["follow"])) return exitCodes.done;
     await new Promise<void>((_, reject) => {
       watch(where.home.logs, () => void show(wanted()).catch(reject)).on("error", reject);

@@ -11,7 +11,7 @@ import { tail } from "../capabilities/tail.ts";
 import { eventPayloads, isLive } from "../events.ts";
 import { createTranscript } from "../text/transcript.ts";
 import { shortId } from "./ids.ts";
-import { age, columns, fields, oneLine } from "./text.ts";
+import { age, columns, fields, inOneLine, oneLine } from "./text.ts";
 
 export const printed = (action: string, output: unknown): string => (printers.get(action) ?? asJson)(output);
 
@@ -133,6 +133,7 @@ function gist(kind: string, payload_json: string): string {
 }
 
 const endings: ReadonlyMap<string, (payload: unknown) => string> = new Map([
+  ["input", as(eventPayloads.input, ({ data }) => JSON.stringify(data))],
   ["status", as(eventPayloads.status, ({ from, to, reason = "" }) => `${from ?? "new"} → ${to} ${reason}`)],
   [
     "exit",
@@ -151,15 +152,16 @@ const moreEvents = (records: readonly EventRecord[]): string =>
   `there are more: --after-seq ${records.at(-1)?.seq ?? 0}\n`;
 
 function catalog({ capabilities: records, problems = [] }: z.output<typeof capabilities.output>): string {
-  const rows = records.map(({ id, status, label, path, hint, actions }) => [
+  const rows = records.map(({ id, status, label, authOwner = "", path, hint, actions }) => [
     id,
     status,
     label,
+    authOwner,
     path ?? hint ?? actions.join(" "),
   ]);
   return (
-    columns([["ID", "STATUS", "LABEL", ""], ...rows]) +
-    problems.map((problem) => `problem: ${problem}\n`).join("")
+    columns([["ID", "STATUS", "LABEL", "LOGIN", ""], ...rows]) +
+    problems.map((problem) => `problem: ${inOneLine(problem)}\n`).join("")
   );
 }
 

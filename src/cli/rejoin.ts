@@ -6,12 +6,15 @@
  */
 import { Argument } from "commander";
 import { record } from "../capabilities/record.ts";
+import { Failure } from "../errors.ts";
 import { atScreen } from "./attached.ts";
 import { type Standing, exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { follow, followText, write } from "./follow.ts";
 import { textOf } from "./given.ts";
 import { resolveId, shortId } from "./ids.ts";
 import { sayingOnInterrupt } from "./interrupt.ts";
+import { takeKeys } from "./keyboard.ts";
+import { stayingWith } from "./patience.ts";
 import { replay } from "./replay.ts";
 import type { Cli, Verb } from "./verb.ts";
 
@@ -29,19 +32,41 @@ export const rejoin: Verb = {
   notes: `ctrl-] leaves the session running and gives the terminal back. Without a terminal the bytes are printed as they are.
 The exit code is the run's, 0 after ctrl-].`,
   async run(cli, { arguments: [id] }) {
+    if (cli.json) {
+      throw new Failure("invalid_request", "rejoin: what a session shows is no JSON", {
+        hint: "Leave out --json; coven events <session> --json has the session as JSON.",
+      });
+    }
     const session = await resolveId(cli, textOf(id) ?? "");
     const found = record.output.parse(await cli.call("record", { session }));
-    if (found.launch_mode === "interactive") return stayAtTerminal(cli, found);
-    return exitCodeOf(await sayingOnInterrupt(session, () => followText(cli, { session, afterSeq: 0 })));
+    return stayWith(cli, found);
   },
 };
 
-/** Answers how the session stands when it, or the person, has left. */
-export async function stayAtTerminal(cli: Cli, { id }: Session): Promise<number> {
-  const isScreen = process.stdin.isTTY && process.stdout.isTTY;
-  const standing = isScreen ? await atScreen(cli, id) : await asBytes(cli, id);
-  process.stderr.write(`coven: session ${shortId(id)} ${inWords(standing)}\n`);
+/** Stays until the session has ended, or the person has left; says which, and answers the exit code. */
+export async function stayWith(cli: Cli, session: Session): Promise<number> {
+  const standing = await (session.launch_mode !== "interactive"
+    ? asText(cli, session.id)
+    : isScreen()
+      ? atScreen(cli, session.id)
+      : asBytes(cli, session.id));
+  process.stderr.write(`coven: session ${shortId(session.id)} ${inWords(standing)}\n`);
   return standing === undefined ? exitCodes.done : exitCodeOf(standing);
+}
+
+const isScreen = (): boolean => process.stdin.isTTY && process.stdout.isTTY;
+
+/** A conversation to read; at a terminal ctrl-] leaves it, as it does a screen. */
+async function asText(cli: Cli, session: string): Promise<Standing | undefined> {
+  const leaving = new AbortController();
+  const giveBack = takeKeys(() => leaving.abort());
+  try {
+    return await stayingWith(session, leaving.signal, (waiting) =>
+      sayingOnInterrupt(session, () => followText(cli, { session, afterSeq: 0 }, waiting)),
+    );
+  } finally {
+    giveBack();
+  }
 }
 
 function inWords(standing: Standing | undefined): string {

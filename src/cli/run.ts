@@ -6,11 +6,12 @@ import { Failure } from "../errors.ts";
 import { jsonText } from "./action-verb.ts";
 import { commandLineOf } from "./arguments.ts";
 import { type Standing, exitCodeOf, exitCodes } from "./exit-codes.ts";
-import { follow, followText } from "./follow.ts";
+import { follow } from "./follow.ts";
 import { isGiven, textOf } from "./given.ts";
-import { sayingOnInterrupt } from "./interrupt.ts";
+import { shortId } from "./ids.ts";
 import { projectAround } from "./project.ts";
-import { stayAtTerminal } from "./rejoin.ts";
+import { stayWith } from "./rejoin.ts";
+import { standardInput } from "./standard-input.ts";
 import type { Cli, Given, Verb } from "./verb.ts";
 
 const { options, decode } = commandLineOf({ ...action, positional: [] });
@@ -18,39 +19,61 @@ const { options, decode } = commandLineOf({ ...action, positional: [] });
 export const run: Verb = {
   name: "run",
   summary: action.summary,
-  arguments: [new Argument("[words...]", "harness and prompt; with --harness only the prompt")],
+  arguments: [
+    new Argument(
+      "[words...]",
+      "harness and prompt (- reads it from standard input); with --harness only the prompt",
+    ),
+  ],
   options: [
     ...options.filter((option) => option.attributeName() !== "prompt"),
     new Option("--detach", "print the session's id and leave it running"),
   ],
   notes: `coven run codex "fix the failing tests"
 coven run --harness codex --project ~/code/example --title "fix tests" "fix the failing tests"
+coven run codex - < prompt.md
 
 The project is the git root around the working directory unless named; --cwd is relative to it.
-In a terminal the mode is interactive and you are at the session's screen (ctrl-] leaves it running). Otherwise it is
-nonInteractive: what the agent says is printed, and the exit code is the run's. --json then answers the status at the
-end, with --detach the record at once.`,
+In a terminal the mode is interactive and you are at the session's screen. Otherwise it is nonInteractive: what the
+agent says is printed; which session it is and how it ended is said on standard error, and the exit code is the run's.
+In a terminal ctrl-] leaves either running. With --json standard output is the status at the end, with --detach the
+record at once.`,
   async run(cli, given) {
     const isDetached = isGiven(given.options["detach"]);
-    const input = inputOf(cli, given, isDetached);
+    const input = await inputOf(cli, given, isDetached);
     const launched = action.output.parse(await cli.call("run", input, { env: cli.env }));
     if (isDetached) {
       process.stdout.write(cli.json ? jsonText(launched) : `${launched.id}\n`);
       return exitCodes.done;
     }
-    return stayWith(cli, launched);
+    return stayWithIt(cli, launched);
   },
 };
 
-function inputOf(cli: Cli, given: Given, isDetached: boolean): Record<string, unknown> {
+async function inputOf(cli: Cli, given: Given, isDetached: boolean): Promise<Record<string, unknown>> {
   const input = decode({ arguments: [], options: given.options });
   const isAtTerminal = process.stdin.isTTY && process.stdout.isTTY && !isDetached && !cli.json;
+  const { harness, prompt } = wordsOf(given, textOf(input["harness"]));
   return {
     projectRoot: projectAround(process.cwd()),
     launchMode: isAtTerminal ? "interactive" : "nonInteractive",
     ...input,
-    ...wordsOf(given, textOf(input["harness"])),
+    harness,
+    prompt: prompt === "-" ? await promptFromInput() : prompt,
   };
+}
+
+/** The newline that ends a file is no part of the task. */
+async function promptFromInput(): Promise<string> {
+  const text = await standardInput({
+    verb: "run",
+    missing: "the prompt - is read from standard input, and that is a terminal",
+    hint: "Pipe the prompt in: coven run codex - < prompt.md",
+  });
+  if (text.trim() !== "") return text.replace(/\r?\n$/, "");
+  throw new Failure("invalid_request", "run: the prompt on standard input must not be blank", {
+    hint: "Pipe the prompt in: coven run codex - < prompt.md",
+  });
 }
 
 /** `<harness> <prompt>`, or `<prompt>` where the harness is an option. */
@@ -75,15 +98,16 @@ function wordsOf(
   return { harness, prompt };
 }
 
-async function stayWith(cli: Cli, launched: z.output<typeof action.output>): Promise<number> {
-  const place = { session: launched.id, afterSeq: 0 };
+async function stayWithIt(cli: Cli, launched: z.output<typeof action.output>): Promise<number> {
   if (cli.json) {
-    const standing = await untilEnd(cli, place);
+    const standing = await untilEnd(cli, { session: launched.id, afterSeq: 0 });
     process.stdout.write(jsonText(await cli.call("status", { session: launched.id })));
     return exitCodeOf(standing);
   }
-  if (launched.launch_mode === "interactive") return stayAtTerminal(cli, launched);
-  return exitCodeOf(await sayingOnInterrupt(launched.id, () => followText(cli, place)));
+  // A screen says by itself what it shows.
+  if (launched.launch_mode !== "interactive" || !process.stdout.isTTY)
+    process.stderr.write(`coven: session ${shortId(launched.id)} runs ${launched.harness}\n`);
+  return stayWith(cli, launched);
 }
 
 async function untilEnd(cli: Cli, place: { session: string; afterSeq: number }): Promise<Standing> {

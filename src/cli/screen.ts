@@ -3,8 +3,7 @@
  * ends. What a harness left switched on is switched off again.
  */
 
-/** Leaves it with ctrl-], as telnet does; newer keyboards protocols send it as a sequence. */
-const detachKeys = ["\u001d", "\u001b[93;5u", "\u001b[27;5;93~"];
+import { leavingKeyIn } from "./keyboard.ts";
 
 const escape = "\u001b[";
 /** Style, cursor, mouse reports, pasted brackets, focus reports, application keys, keyboard protocols. */
@@ -43,9 +42,8 @@ export function takeScreen({ keys, resized, detach }: ScreenEvents): Screen {
   const size = (): WindowSize => ({ columns: stdout.columns, rows: stdout.rows });
   const onResize = (): void => resized(size());
   const onKeys = (bytes: Buffer): void => {
-    const text = bytes.toString("latin1");
-    const at = Math.min(...detachKeys.map((key) => text.indexOf(key)).filter((index) => index >= 0));
-    if (!Number.isFinite(at)) return keys(bytes);
+    const at = leavingKeyIn(bytes);
+    if (at === undefined) return keys(bytes);
     if (at > 0) keys(bytes.subarray(0, at));
     detach();
   };

@@ -1,14 +1,18 @@
 /** Text for people: one line, safe for a terminal, in columns. */
 import { cleanText } from "../text/clean.ts";
 
+/** Text of others as one line without what steers a terminal. */
+export const inOneLine = (text: string): string => cleanText(text).replace(/\s*[\r\n\u2028\u2029]+\s*/g, " ");
+
 /** A title or message as one line of at most so many characters. */
 export function oneLine(text: string, charactersMax = 80): string {
   const line = cleanText(text).replace(/\s+/g, " ").trim();
   return line.length <= charactersMax ? line : `${line.slice(0, charactersMax - 1)}…`;
 }
 
-/** Rows in columns; the last one is as wide as it likes. */
-export function columns(rows: readonly (readonly string[])[]): string {
+/** Rows in columns, safe for a terminal; the last one is as wide as it likes. */
+export function columns(cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(inOneLine));
   const widths = (rows[0] ?? []).map((_, index) => Math.max(...rows.map((row) => row[index]?.length ?? 0)));
   return rows
     .map((row) =>

@@ -4,6 +4,7 @@ import type * as z from "zod";
 import { status } from "../capabilities/status.ts";
 import { tail } from "../capabilities/tail.ts";
 import { watch as action } from "../capabilities/watch.ts";
+import { Failure } from "../errors.ts";
 import { capabilityOf, jsonText } from "./action-verb.ts";
 import { commandLineOf } from "./arguments.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
@@ -51,7 +52,9 @@ With --match or --until output it is 0 once it was seen.`,
       return showTails(cli, ids, numberOf(given.options["tail"]) ?? tailLines);
     const input = inputOf(given, ids);
     const answer = await waitFor(cli, input);
-    process.stdout.write(cli.json ? jsonText(answer) : answer.sessions.map(summaryLine(answer)).join(""));
+    process.stdout.write(
+      cli.json ? jsonText(answer) : answer.sessions.map(summaryLine(answer, input)).join(""),
+    );
     return exitCodeFor(answer, input);
   },
 };
@@ -66,7 +69,7 @@ async function waitFor(cli: Cli, input: Record<string, unknown>): Promise<Answer
   const timeoutMs = numberOf(input["timeoutMs"]);
   const deadline = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
   // Output is looked for from now on: the same now, should the wait have to begin again.
-  const now = status.output.parse(await cli.call("status", {})).cursor;
+  const now = status.output.parse(await statusNow(cli)).cursor;
   const cursor = textOf(input["cursor"]) ?? (looksForOutput(input) ? now : undefined);
   const limit = (): object =>
     deadline === undefined ? {} : { timeoutMs: Math.max(1, Math.round(deadline - performance.now())) };
@@ -76,19 +79,32 @@ async function waitFor(cli: Cli, input: Record<string, unknown>): Promise<Answer
   });
 }
 
+/** A daemon that goes while it is asked is waited for, as it is later on; one that never was is an error. */
+async function statusNow(cli: Cli): Promise<unknown> {
+  try {
+    return await cli.call("status", {});
+  } catch (error) {
+    if (!(error instanceof Failure) || error.details?.["isGone"] !== false) throw error;
+    return throughRestarts(() => cli.client.call("status", {}));
+  }
+}
+
 const looksForOutput = ({ until, matchText, matchPattern }: Record<string, unknown>): boolean =>
   until === "output" || matchText !== undefined || matchPattern !== undefined;
 
 const summaryLine =
-  ({ outcome }: Answer) =>
+  ({ outcome }: Answer, input: Readonly<Record<string, unknown>>) =>
   (session: Watched): string => {
     const { id, title, line, denied = [], lastMessage, error, reason } = session;
     const parts = [
       `${shortId(id)} ${standing(session)}`,
       title === undefined ? undefined : oneLine(title, 60),
       outcome === "waiting" && !session.met ? "still waiting" : undefined,
+      outcome === "gone" && !session.met && session.status !== "gone" && looksForOutput(input)
+        ? endedWithoutIt(input)
+        : undefined,
       line === undefined ? undefined : `matched: ${oneLine(line, 120)}`,
-      reason,
+      reason === undefined ? undefined : oneLine(reason, 120),
       denied.length === 0
         ? undefined
         : `DENIED: ${denied.map(({ tool, input }) => oneLine(`${tool} ${input ?? ""}`, 60)).join(", ")}`,
@@ -97,6 +113,10 @@ const summaryLine =
     ];
     return `${parts.filter((part) => part !== undefined && part !== "").join(" · ")}\n`;
   };
+
+/** Output is looked for from now on unless told otherwise: it may have been there before. */
+const endedWithoutIt = ({ cursor }: Readonly<Record<string, unknown>>): string =>
+  cursor === "0" ? "ended without it" : "ended without it; --cursor 0 looks at all of its log";
 
 function standing({ status, exitCode, signal }: Watched): string {
   if (signal !== undefined && exitCode === null && status === "failed") return `${status} (${signal})`;

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -94,9 +94,7 @@ describe("where the daemon is", () => {
   it("does not start a daemon that a URL names", async () => {
     const { code, stderr } = await coven(["list", "--url", `unix://${folder}/none.sock`]);
     expect(code).toBe(69);
-    expect(stderr).toMatch(
-      /^coven: runtime_unavailable: .*no daemon is listening there\n.*coven daemon start/,
-    );
+    expect(stderr).toMatch(/^coven: runtime_unavailable: .*no daemon is listening there\nCheck the address/);
   });
 
   it("says why a daemon does not start", async () => {
@@ -146,6 +144,23 @@ describe("logs and doctor", () => {
     await printed;
     expect(seen[0]).toContain("session_not_found");
     following.kill();
+  });
+
+  it("checks the daemon that an address names, and no other", async () => {
+    const { stdout, code } = await coven(["doctor", "--url", "http://127.0.0.1:1"]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^FAIL +daemon +nothing listens on http:\/\/127\.0\.0\.1:1$/m);
+    expect(stdout).not.toContain("coven daemon start");
+  });
+
+  it("refuses a home that could not be one, and makes nothing", async () => {
+    const long = join(home, "x".repeat(100));
+    const tooLong = await coven(["doctor", "--home", long]);
+    expect(tooLong.code).toBe(1);
+    expect(tooLong.stdout).toMatch(/^FAIL +home .* bytes long; at most \d+ work$/m);
+    const blocked = await coven(["doctor", "--home", join(home, "daemon.lock/x")]);
+    expect(blocked.stdout).toMatch(/^FAIL +home .* is not a directory$/m);
+    expect(existsSync(long)).toBe(false);
   });
 
   it("finds everything in order, and where the caller's PATH differs", async () => {

@@ -44,8 +44,6 @@ describe("rejoin in a terminal", () => {
     expect(await terminal.exited).toBe(7);
   });
 
-  // A daemon with an attached client does not go (src/rpc/attach.ts closes its sockets in onClose, after the server has
-  // begun to wait for them; with preClose this passes). To be run again when that is mended.
   it("stays over a restart of the daemon, showing nothing twice", async () => {
     const { id } = await launch("codex", "--mode", "interactive", "look");
     const terminal = openTerminal(made, ["rejoin", id]);
@@ -58,6 +56,49 @@ describe("rejoin in a terminal", () => {
     expect(terminal.text().split('keys "a"')).toHaveLength(2);
     await coven(["kill", id]);
     expect(await terminal.exited).toBe(73);
+  });
+
+  it("says that the daemon is away, keeps the keys for it, and still leaves afterwards", async () => {
+    const { id } = await launch("codex", "--mode", "interactive", "look");
+    const terminal = openTerminal(made, ["rejoin", id]);
+    await terminal.shows("window 100x30");
+    await coven(["daemon", "stop", "--keep"]);
+    await terminal.shows("coven: the daemon is away; waiting for it, ctrl-] leaves");
+    terminal.type("h");
+    await coven(["daemon", "start"]);
+    await terminal.shows('keys "h"');
+    terminal.type("\u001d");
+    expect(await terminal.exited).toBe(0);
+    await coven(["kill", id]);
+  });
+
+  it("leaves at once while the daemon is away", async () => {
+    const { id } = await launch("codex", "--mode", "interactive", "look");
+    const terminal = openTerminal(made, ["rejoin", id]);
+    await terminal.shows("window 100x30");
+    await coven(["daemon", "stop", "--keep"]);
+    terminal.type("\u001d");
+    expect(await terminal.exited).toBe(0);
+    expect(terminal.text()).toContain("goes on");
+    await coven(["kill", id]);
+  });
+
+  it("leaves a structured session running on ctrl-], and exits 130 on ctrl-c", async () => {
+    const terminal = openTerminal(made, ["run", "codex", "stay", "--mode", "nonInteractive"]);
+    await terminal.shows(`done in ${project}`);
+    terminal.type("\u001d");
+    expect(await terminal.exited).toBe(0);
+    const [, id = ""] = /session (\w{8}) goes on/.exec(terminal.text()) ?? [];
+    const again = openTerminal(made, ["rejoin", id]);
+    await again.shows(`done in ${project}`);
+    again.type("\u0003");
+    expect(await again.exited).toBe(130);
+    expect((await coven(["status", id])).stdout).toMatch(/^active +yes$/m);
+    const last = openTerminal(made, ["rejoin", id]);
+    await last.shows(`done in ${project}`);
+    await coven(["kill", id]);
+    expect(await last.exited).toBe(73);
+    expect(last.text()).toContain(`coven: session ${id} killed`);
   });
 });
 

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { covenForFile, jsonIn } from "../support/coven.ts";
 
@@ -6,11 +7,11 @@ const { coven, launch, project, shell } = covenForFile();
 describe("run", () => {
   it("follows what the agent says and exits with its code", async () => {
     const { code, stdout, stderr } = await coven(["run", "codex", "look, then exit 4"]);
-    expect({ code, stdout, stderr }).toEqual({
+    expect({ code, stdout }).toEqual({
       code: 4,
       stdout: `> look, then exit 4\ndone in ${project}\n`,
-      stderr: "",
     });
+    expect(stderr).toMatch(/^coven: session (\w{8}) runs codex\ncoven: session \1 failed \(exit 4\)\n$/);
   });
 
   it("takes the git root around the working directory as the project", async () => {
@@ -44,6 +45,14 @@ describe("run", () => {
       labels: ["a", "b"],
       add_dirs: [`${project}/packages`],
     });
+  });
+
+  it("reads the prompt from standard input", async () => {
+    const { code, stdout } = await coven(["run", "codex", "-"], { input: "look,\nthen exit 4\n" });
+    expect({ code, stdout }).toEqual({ code: 4, stdout: `> look,\nthen exit 4\ndone in ${project}\n` });
+    const blank = await coven(["run", "codex", "-"], { input: " \n" });
+    expect(blank.code).toBe(64);
+    expect(blank.stderr).toContain("must not be blank");
   });
 
   it("prints the id alone when detached", async () => {
@@ -120,13 +129,12 @@ describe("watch", () => {
     await coven(["kill", endless.id]);
   });
 
-  it("answers 66 when the session is sacrificed meanwhile", async () => {
+  it("answers 66 when the session was sacrificed", async () => {
     const { id, cursor } = await launch("codex", "look");
     await coven(["watch", id]);
-    const watching = coven(["watch", id, "--match", "never said", "--cursor", cursor]);
-    // The wait is begun or not: either way there is nothing left to wait for.
     await coven(["sacrifice", id, "--yes"]);
-    expect(await watching).toMatchObject({ code: 66 });
+    const watched = await coven(["watch", id, "--match", "never said", "--cursor", cursor]);
+    expect(watched).toMatchObject({ code: 66 });
   });
 
   it("finds a text that was printed after the cursor", async () => {
@@ -135,6 +143,14 @@ describe("watch", () => {
     expect(code).toBe(0);
     expect(stdout).toContain("matched: go on?");
     await coven(["kill", id]);
+  });
+
+  it("says that a session ended without what was looked for", async () => {
+    const { id } = await launch("codex", "look");
+    await coven(["watch", id]);
+    const { code, stdout } = await coven(["watch", id, "--match", "never said"]);
+    expect(code).toBe(1);
+    expect(stdout).toContain("ended without it; --cursor 0 looks at all of its log");
   });
 
   it("shows the last lines and exits with --tail", async () => {
@@ -218,7 +234,8 @@ describe("rituals and lists", () => {
 
   it("shows live sessions first and says whether one is active", async () => {
     const { id } = await launch("codex", "stay");
-    await launch("codex", "look");
+    const ended = await launch("codex", "look");
+    await coven(["watch", ended.id]);
     const [head, first] = (await coven(["sessions"])).stdout.split("\n");
     expect(head).toMatch(/^ID +STATUS +HARNESS +AGE +TITLE$/);
     expect(first).toMatch(/^\w{8} +running +codex +\d+[smh] +stay$/);
@@ -232,11 +249,28 @@ describe("rituals and lists", () => {
     expect(jsonIn(stdout)).toEqual({ sessions: [], nextCursor: null });
   });
 
+  it("shows what was typed as it was typed, and who owns the login of a harness", async () => {
+    const { id, cursor } = await launch("asks", "--mode", "interactive", "go");
+    await coven(["watch", id, "--match", "go on?", "--cursor", cursor]);
+    await coven(["input", id, "y\n"]);
+    await coven(["watch", id]);
+    expect((await coven(["events", id])).stdout).toMatch(/ input +"y\\r"$/m);
+    expect((await coven(["capabilities"])).stdout).toMatch(/^ID +STATUS +LABEL +LOGIN$/m);
+    expect((await coven(["logs", "--session", "nope"])).stderr).toBe(
+      "coven: nothing is logged of a session nope\n",
+    );
+  });
+
   it("prints the raw bytes that were printed", async () => {
     const { id, cursor } = await launch("codex", "--mode", "interactive", "look");
     await coven(["watch", id, "--match", "screen", "--cursor", cursor]);
     expect((await coven(["output", id])).stdout).toBe("\u001b[?1049h\u001b[32mscreen 80x24\u001b[0m\r\n");
     await coven(["kill", id]);
+  });
+
+  it.runIf(existsSync("/dev/full"))("says in a line that its output cannot be written", async () => {
+    const { stderr } = await shell('coven list --json > /dev/full; echo "code $?" >&2');
+    expect(stderr).toMatch(/^coven: internal_error: the output cannot be written: .*ENOSPC.*\ncode 70\n$/);
   });
 
   it("ends quietly when its reader has seen enough", async () => {

@@ -25,6 +25,9 @@ describe("help", () => {
     expect(one.code).toBe(0);
     expect(one.stdout).toContain("--match-pattern <value>");
     expect(await coven(["sessions", "watch", "--help"])).toEqual(one);
+    expect(one.stdout.replace(/\s+/g, " ")).toContain("such as 30s or 5m (default: no limit)");
+    expect((await coven(["tail", "--help"])).stdout).toContain("how many lines (default: 20)");
+    expect((await coven(["sessions", "--help"])).stdout).toContain("Live sessions come first");
     expect(await coven([])).toEqual(all);
   });
 
@@ -97,6 +100,34 @@ describe("bad input gets a code, a sentence and what to do next", () => {
       hint: "arguments of run",
     },
     {
+      args: ["run", "codex", "x", "--project", ""],
+      exit: 64,
+      code: "invalid_request",
+      says: "--project must not be blank",
+      hint: "leave it out",
+    },
+    {
+      args: ["list", "--label", " "],
+      exit: 64,
+      code: "invalid_request",
+      says: "--label must not be blank",
+      hint: "leave it out",
+    },
+    {
+      args: ["run", "codex", "-"],
+      exit: 64,
+      code: "invalid_request",
+      says: "standard input is empty",
+      hint: "coven run codex - < prompt.md",
+    },
+    {
+      args: ["list", "--url", "http://127.0.0.1:1"],
+      exit: 69,
+      code: "runtime_unavailable",
+      says: "no daemon is listening there",
+      hint: "Check the address",
+    },
+    {
       args: ["run", "cody", "x"],
       exit: 64,
       code: "invalid_request",
@@ -107,7 +138,7 @@ describe("bad input gets a code, a sentence and what to do next", () => {
       args: ["run", "codex", "x", "--mode", "tui"],
       exit: 64,
       code: "invalid_request",
-      says: "interactive, nonInteractive, stream",
+      says: "interactive, nonInteractive.",
       hint: "coven run --help",
     },
     {
@@ -246,7 +277,24 @@ describe("bad input gets a code, a sentence and what to do next", () => {
   });
 });
 
+describe("what others wrote", () => {
+  it("steers no terminal", async () => {
+    const { id } = await launch("codex", "look", "--title", "a\u001b[2J\u001b]0;t\u0007b");
+    await coven(["watch", id]);
+    const { stderr } = await coven(["sacrifice", id]);
+    expect(stderr).toContain("(ab)");
+    expect(stderr).not.toContain("\u001b");
+  });
+});
+
 describe("--json", () => {
+  it("is refused where the answer is a screen", async () => {
+    const { code, stderr } = await coven(["rejoin", "x", "--json"]);
+    expect(code).toBe(64);
+    expect(jsonIn(stderr)).toMatchObject({ error: { code: "invalid_request" } });
+    expect(stderr).toContain("coven events <session> --json");
+  });
+
   it("is one document on standard output, whatever the verb", async () => {
     const { id } = await launch("codex", "look");
     await coven(["watch", id]);
