@@ -5,12 +5,15 @@ import { covenForFile, jsonIn } from "./support/coven.ts";
 
 const { coven, folder, home, launch, project, shell } = covenForFile();
 
+/** Whose lane it was and how it ended stands beside the text, on standard error. */
+const ended = /^coven: session \w{8} runs codex\ncoven: session \w{8} completed \(exit 0\)\n$/;
+const laneEnd = { code: 0, stderr: expect.stringMatching(ended) };
 const cleanEnd = { code: 0, stderr: "" } as const;
 
 describe("launch a session", () => {
   it('coven run codex "fix the failing tests"', async () => {
     expect(await shell('coven run codex "fix the failing tests"')).toEqual({
-      ...cleanEnd,
+      ...laneEnd,
       stdout: `> fix the failing tests\ndone in ${project}\n`,
     });
   });
@@ -22,7 +25,7 @@ describe("launch a session", () => {
   --title "fix tests" \\
   "fix the failing tests"`;
     expect(await shell(line, { cwd: folder })).toEqual({
-      ...cleanEnd,
+      ...laneEnd,
       stdout: `> fix the failing tests\ndone in ${project}\n`,
     });
     expect((await coven(["list", "--json"])).stdout).toContain('"title": "fix tests"');
@@ -54,12 +57,12 @@ describe("launch a session", () => {
 
 describe("concepts", () => {
   it('coven run codex "fix tests"', async () => {
-    expect(await shell('coven run codex "fix tests"')).toMatchObject(cleanEnd);
+    expect(await shell('coven run codex "fix tests"')).toMatchObject(laneEnd);
   });
 
   it('coven run codex "inspect the CLI package" --cwd packages/cli', async () => {
     expect(await shell('coven run codex "inspect the CLI package" --cwd packages/cli')).toEqual({
-      ...cleanEnd,
+      ...laneEnd,
       stdout: `> inspect the CLI package\ndone in ${project}/packages/cli\n`,
     });
     const { code, stderr } = await shell('coven run codex "inspect the CLI package" --cwd packages/none');
