@@ -75,9 +75,11 @@ test(
   async () => {
     const { child, lines, ended } = startDemo();
     let text = "";
+    let isInterrupted = false;
     for await (const line of lines) {
       text += `${line}\n`;
-      if (line.includes("│")) child.kill("SIGINT");
+      if (isInterrupted || !line.includes("│")) continue;
+      isInterrupted = child.kill("SIGINT");
     }
     expect((await ended).code).toBe(130);
     expectNothingLeft(text);
