@@ -11,7 +11,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type TestDaemon, startDaemon } from "../support/daemon.ts";
 import { send } from "../support/socket.ts";
 
@@ -25,9 +25,10 @@ beforeEach(() => {
   symlinkSync("/", join(project, "way-out"));
 });
 
+afterEach(() => rmSync(project, { recursive: true, force: true }));
+
 /** One daemon for a table of refusals: none of them may leave a trace in it. */
 test("what cannot be launched is refused with its code, and leaves no row and no process", async () => {
-  onTestFinished(() => rmSync(project, { recursive: true }));
   daemon = await startDaemon();
   const right = { harness: "shell", projectRoot: project, prompt: "exit 0" };
   const refusals: readonly [string, object, string, RegExp][] = [
@@ -141,7 +142,6 @@ describe("over the socket", () => {
   });
 
   test("an ended session takes neither input nor a kill, a live one no ritual", async () => {
-    onTestFinished(() => rmSync(project, { recursive: true }));
     daemon = await startDaemon();
     const { client, socket } = daemon;
     const launch = async (prompt: string, launchMode: string): Promise<string> => {
