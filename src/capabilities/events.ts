@@ -2,7 +2,7 @@ import * as z from "zod";
 import { capability } from "./capability.ts";
 import { eventPage, sessionId } from "./records.ts";
 
-export const eventsLimitMax = 1000;
+const eventsLimitMax = 1000;
 
 export const events = capability({
   name: "events",

@@ -23,7 +23,7 @@ const bodyBytesMax = 4 * 1024 * 1024;
 /** Longest id in a path, characters; beyond it the path is no route. */
 const idCharactersMax = 1024;
 
-export const apiPrefix = "/api/v1";
+const apiPrefix = "/api/v1";
 
 /** Binds the socket; resolves once it serves. */
 export async function listen(socket: string, services: Services, log: Log): Promise<FastifyInstance> {

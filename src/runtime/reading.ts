@@ -5,7 +5,7 @@ import type { Store } from "../store/store.ts";
 import { tailOf } from "../text/clean.ts";
 import { createTranscript } from "../text/transcript.ts";
 import type { Growth } from "./growth.ts";
-import { formatCursor, parseCursor } from "./cursor.ts";
+import { formatCursor } from "./cursor.ts";
 
 /** Rows of output read at once when it is streamed: about 64 of the largest make one megabyte. */
 const outputRowsAtOnce = 64;
@@ -22,12 +22,7 @@ export class LogReader {
     this.#growth = growth;
   }
 
-  get storeId(): string {
-    return this.#store.storeId;
-  }
-
   cursorAt = (seq: number): string => formatCursor(this.#store.storeId, seq);
-  seqOf = (cursor: string): number => parseCursor(this.#store.storeId, cursor);
   lastSeq = (): number => this.#store.events.lastSeq();
 
   page(session: string, afterSeq: number, limit: number | undefined): Page {

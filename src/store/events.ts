@@ -170,10 +170,5 @@ const outputPayload = (bytes: Buffer, stream: string | null): string =>
     stream === null ? { data: bytes.toString("utf8") } : { data: bytes.toString("utf8"), stream },
   );
 
-/** An event's id says its place in the log, so that a cursor may be given either way. */
-export const eventId = (seq: number): string => `evt-${seq}`;
-
-export function seqOfEventId(id: string): number | undefined {
-  const digits = /^evt-(\d{1,15})$/.exec(id)?.[1];
-  return digits === undefined ? undefined : Number(digits);
-}
+/** An event's id says its place in the log. */
+const eventId = (seq: number): string => `evt-${seq}`;

@@ -77,7 +77,7 @@ describe("what Claude Code prints", () => {
         payload: {
           outcome: "success",
           deniedPermissions: [
-            { tool: "Write", input: "/work/project/note.txt" },
+            { tool: "Write", input: "/home/dev/project/note.txt" },
             { tool: "Bash", input: "sh ./test.sh" },
             { tool: "Bash", input: "echo bad >&2; exit 3" },
           ],
@@ -153,14 +153,24 @@ describe("what Codex prints", () => {
         input: command,
         output: "before\n/bin/bash: line 1: /outside/file.txt: Read-only file system",
       },
-      { toolId: "item_2", name: "file_change", state: "started", input: "add /work/project/patched.txt" },
-      { toolId: "item_2", name: "file_change", state: "completed", input: "add /work/project/patched.txt" },
-      { toolId: "item_3", name: "file_change", state: "started", input: "update /work/project/patched.txt" },
+      { toolId: "item_2", name: "file_change", state: "started", input: "add /home/dev/project/patched.txt" },
+      {
+        toolId: "item_2",
+        name: "file_change",
+        state: "completed",
+        input: "add /home/dev/project/patched.txt",
+      },
+      {
+        toolId: "item_3",
+        name: "file_change",
+        state: "started",
+        input: "update /home/dev/project/patched.txt",
+      },
       {
         toolId: "item_3",
         name: "file_change",
         state: "completed",
-        input: "update /work/project/patched.txt",
+        input: "update /home/dev/project/patched.txt",
       },
     ]);
   });
