@@ -1,8 +1,8 @@
 /**
  * The event vocabulary: one schema per kind of log row.
  *
- * `output`, `input`, `kill`, `exit` and `cast` are the published daemon's kinds with its payloads; the others are
- * additional rows that older clients skip. Within a run the `exit` event is the last one.
+ * `output`, `input`, `kill`, `exit`, `cast` and `output_truncated` are the published daemon's kinds with its payloads;
+ * the others are additional rows that older clients skip. Within a run the `exit` event is the last one.
  */
 import * as z from "zod";
 
@@ -35,12 +35,26 @@ export const deniedPermission = z.strictObject({
 });
 export type DeniedPermission = z.output<typeof deniedPermission>;
 
+export const leftProcess = z.strictObject({ pid: z.int(), command: z.string() });
+export type LeftProcess = z.output<typeof leftProcess>;
+
 export const eventPayloads = {
   /** What the harness printed. `stream` is absent for a pty, where both streams are one. */
   output: z.strictObject({ data: z.string(), stream: z.enum(["stdout", "stderr"]).optional() }),
   /** What was sent to a live harness. */
   input: z.strictObject({ data: z.string() }),
   kill: z.strictObject({ status: z.literal("killed") }),
+  /** A Cast Code, as it was submitted. */
+  cast: z.strictObject({ cast_id: z.string(), code: z.string(), target: z.string().nullable() }),
+  /** The window of whoever controls the terminal, in characters. */
+  resize: z.strictObject({ columns: z.int(), rows: z.int() }),
+  /** Stands where rows of an ended session were pruned. */
+  output_truncated: z.strictObject({
+    droppedEvents: z.int().nonnegative(),
+    droppedBytes: z.int().nonnegative(),
+  }),
+  /** Processes of the run that were still there when it had ended by itself. */
+  left_behind: z.strictObject({ processes: z.array(leftProcess) }),
   exit: z.strictObject({
     status: z.enum(sessionStatuses),
     exitCode: z.int().nullable(),

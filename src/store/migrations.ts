@@ -71,4 +71,22 @@ export const migrations: readonly string[] = [
     protocol INTEGER NOT NULL
   ) STRICT;
   `,
+  // 2: what callers have asked under an intent of theirs, so that a repeated call does nothing twice; what runs left
+  `
+  CREATE TABLE intents (
+    caller TEXT NOT NULL,
+    action TEXT NOT NULL,
+    id TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    session_id TEXT,
+    result TEXT,
+    created_at TEXT NOT NULL,
+    PRIMARY KEY (caller, action, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX intents_oldest ON intents (created_at);
+  CREATE INDEX intents_of_session ON intents (session_id);
+
+  ALTER TABLE runs ADD COLUMN left_behind TEXT;
+  ALTER TABLE sessions ADD COLUMN caller_familiar_id TEXT;
+  `,
 ];
