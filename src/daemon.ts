@@ -24,6 +24,7 @@ import type { Runtime } from "./runtime/runtime.ts";
 import { LiveSessions } from "./runtime/sessions.ts";
 import { Terminals } from "./runtime/terminal.ts";
 import { Watches } from "./runtime/watch.ts";
+import { isTransient } from "./store/database.ts";
 import { openStore } from "./store/store.ts";
 
 /** Time for requests that were cut off to end, ms. */
@@ -48,7 +49,7 @@ export async function startDaemon(home: Home, version: string, program: string):
   try {
     const unlock = lock(home);
     await requireFreeSocket(home);
-    const store = openStore(home.ledger, "daemon");
+    const store = openStore(home.ledger);
     log.info({ path: home.ledger, storeId: store.storeId }, "store open");
 
     const growth = new Growth();
@@ -86,6 +87,8 @@ export async function startDaemon(home: Home, version: string, program: string):
       watches: new Watches(store, growth, sessions),
       reader,
       growth,
+      intents: store.intents,
+      isStoreHeld: isTransient,
       listSessions: store.sessions.list,
       liveCount: store.sessions.liveCount,
     };
@@ -116,7 +119,13 @@ export async function startDaemon(home: Home, version: string, program: string):
     };
     const services: Services = {
       invoke: createInvoke(runtime, log),
-      caller: (signal, env): Caller => ({ kind: "owner", surface: "http", signal, env }),
+      caller: ({ signal, env, intentId }): Caller => ({
+        kind: "owner",
+        surface: "http",
+        signal,
+        env,
+        intentId,
+      }),
       data: {
         follow: (session, afterSeq, signal) => reader.follow(session, afterSeq, signal),
         output: (session, afterSeq) => reader.output(session, afterSeq),

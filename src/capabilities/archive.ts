@@ -11,5 +11,5 @@ export const archive = capability({
   failures: ["session_not_found", "session_live"],
   tool: true,
   positional: ["session"],
-  run: async ({ session }, { sessions }) => sessions.archive(session),
+  run: async ({ session }, { sessions, intent }) => sessions.archive(session, intent?.begin),
 });

@@ -15,10 +15,27 @@ export interface Caller {
   readonly signal: AbortSignal;
   /** The environment that the caller runs in; a harness it launches gets it. */
   readonly env: Readonly<Record<string, string>> | undefined;
+  /** The caller's own name for what it wants done: asked again under it, it is done once. */
+  readonly intentId: string | undefined;
+}
+
+/** What an action that changes something is told of the intent it is asked under. */
+export interface Intent {
+  /** Names the intent among all callers and actions. */
+  readonly key: string;
+  /** The session that an earlier call under this intent had begun to act on, and was cut off before its answer. */
+  readonly begun: string | undefined;
+  /** Remembers what is being done; to be called inside the transaction that does it. */
+  readonly begin: (session: string) => void;
+  /** The same for an effect outside the store, before it happens. Does nothing while the store takes no writes. */
+  readonly announce: (session: string) => void;
 }
 
 export interface Context extends Runtime {
   readonly caller: Caller;
+  /** Undefined for a read, and where the caller names no intent. */
+  readonly intent: Intent | undefined;
+
   /** The whole table, for discovery. */
   readonly actions: ReadonlyMap<string, Capability>;
 }
@@ -46,5 +63,11 @@ export const capability = <I extends z.ZodObject, O extends z.ZodType>(
   record: Capability<I, O>,
 ): Capability<I, O> => record;
 
+export interface Answer {
+  readonly output: unknown;
+  /** Whether this answers an earlier call under the same intent, and nothing was done now. */
+  readonly replayed: boolean;
+}
+
 /** The only way in. The registry implements it in the daemon, the client over the socket. */
-export type Invoke = (name: string, input: unknown, caller: Caller) => Promise<unknown>;
+export type Invoke = (name: string, input: unknown, caller: Caller) => Promise<Answer>;

@@ -25,7 +25,7 @@ export const input = capability({
   failures: ["session_not_found", "session_not_live", "input_not_accepted"],
   tool: true,
   positional: ["session"],
-  async run({ session, data, keys }, { sessions }) {
+  async run({ session, data, keys }, { sessions, intent }) {
     sessions.requireLive(session);
     const text = (data ?? "") + (keys ?? []).map((key) => bytesOfKey(key) ?? "").join("");
     if (data === undefined && (keys === undefined || keys.length === 0)) {
@@ -34,7 +34,8 @@ export const input = capability({
         details: { sessionId: session },
       });
     }
-    await sessions.input(session, Buffer.from(text));
+    intent?.announce(session);
+    await sessions.input(session, Buffer.from(text), intent?.key);
     return { ok: true as const, accepted: true as const };
   },
 });

@@ -3,7 +3,8 @@ import { randomBytes } from "node:crypto";
 import * as z from "zod";
 import { Failure } from "../errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { Capability, Invoke } from "./capability.ts";
+import type { Caller, Capability, Intent, Invoke } from "./capability.ts";
+import { type IntentKey, Intents } from "./intents.ts";
 import { capabilities } from "./registry.ts";
 
 /** The part of a logger the pipeline uses. */
@@ -14,22 +15,43 @@ export interface AuditLog {
 }
 
 export function createInvoke(runtime: Runtime, log: AuditLog): Invoke {
+  const intents = new Intents(runtime.intents, runtime.isStoreHeld);
   return async (name, input, caller) => {
     const found = findCapability(name);
+    const said = { action: name, surface: caller.surface, ...sessionOf(input) };
     try {
       const parsed = parseInput(found, input);
-      const output = found.output.safeParse(
-        await found.run(parsed, { ...runtime, caller, actions: capabilities }),
-      );
-      if (!output.success)
-        throw new Error(`the output of ${name} breaks its schema: ${z.prettifyError(output.error)}`);
-      if (found.effect !== "read")
-        log.info({ action: name, surface: caller.surface, ...sessionOf(input) }, "action done");
-      return output.data;
+      const perform = async (intent: Intent | undefined): Promise<unknown> => {
+        const output = await found.run(parsed, { ...runtime, caller, intent, actions: capabilities });
+        return checked(found, output);
+      };
+      if (found.effect === "read") return { output: await perform(undefined), replayed: false };
+      const answer = await intents.once(keyOf(name, caller), parsed, perform);
+      log.info({ ...said, replayed: answer.replayed }, "action done");
+      return answer;
     } catch (error) {
-      throw toFailure(error, log, { action: name, surface: caller.surface, ...sessionOf(input) });
+      throw toFailure(error, runtime.isStoreHeld, log, said);
     }
   };
+}
+
+function checked({ name, output: schema }: Capability, output: unknown): unknown {
+  const parsed = schema.safeParse(output);
+  if (parsed.success) return parsed.data;
+  throw new Error(`the output of ${name} breaks its schema: ${z.prettifyError(parsed.error)}`);
+}
+
+/** Longest intent that is remembered, characters: far above any id of a client's. */
+const intentCharactersMax = 256;
+
+function keyOf(action: string, { kind, intentId }: Caller): IntentKey | undefined {
+  if (intentId === undefined) return undefined;
+  if (intentId.trim() !== "" && intentId.length <= intentCharactersMax)
+    return { caller: kind, action, id: intentId };
+  throw new Failure("invalid_request", `intentId must have 1 to ${intentCharactersMax} characters`, {
+    hint: "Use a random id for each thing that you want done, and the same one for its repetitions.",
+    details: { intentId: intentId.slice(0, intentCharactersMax) },
+  });
 }
 
 /** Throws `unknown_action` with the known ones. */
@@ -71,21 +93,19 @@ function describeIssue(issue: z.core.$ZodIssue): string {
 }
 
 /** What is no `Failure` is a bug: logged with a reference that the caller gets instead of its text. */
-function toFailure(error: unknown, log: AuditLog, fields: object): Failure {
+function toFailure(
+  error: unknown,
+  isStoreHeld: Runtime["isStoreHeld"],
+  log: AuditLog,
+  fields: object,
+): Failure {
   if (error instanceof Failure) {
     log.warn({ ...fields, code: error.code, details: error.details }, error.message);
     return error;
   }
   if (isStoreHeld(error)) {
-    log.warn({ ...fields, code: "runtime_unavailable", err: error }, "the store could not be written");
-    return new Failure(
-      "runtime_unavailable",
-      "the store takes no writes now: it is held by another program, or the disk is full",
-      {
-        hint: "Try again; coven doctor looks at the store.",
-        cause: error,
-      },
-    );
+    log.warn({ ...fields, err: error }, "the store could not be written");
+    return heldStore(error);
   }
   const reference = randomBytes(6).toString("hex");
   log.error({ ...fields, code: "internal_error", reference, err: error }, "an action failed unexpectedly");
@@ -96,8 +116,16 @@ function toFailure(error: unknown, log: AuditLog, fields: object): Failure {
   });
 }
 
-const isStoreHeld = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && /^SQLITE_(BUSY|LOCKED|FULL|IOERR)/.test(String(error.code));
+const heldStore = (cause: unknown): Failure =>
+  cause instanceof Error && "code" in cause && /^SQLITE_(BUSY|LOCKED)/.test(String(cause.code))
+    ? new Failure("runtime_unavailable", "the store is held by another program and takes no writes now", {
+        hint: "Try again; coven doctor looks at the store.",
+        cause,
+      })
+    : new Failure("store_full", "the store takes no writes now: the disk is full", {
+        hint: "Make room on the disk, or bound the logs with coven prune, then try again.",
+        cause,
+      });
 
 function sessionOf(input: unknown): { session?: string } {
   const isNamed =

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { isLive } from "../events.ts";
 import { capability } from "./capability.ts";
 import { sessionId, sessionRecord } from "./records.ts";
 
@@ -19,5 +20,9 @@ export const kill = capability({
   failures: ["session_not_found", "session_not_live", "kill_failed", "runtime_unavailable"],
   tool: true,
   positional: ["session"],
-  run: async ({ session, graceMs }, { sessions }) => sessions.kill(session, graceMs),
+  async run({ session, graceMs }, { sessions, intent }) {
+    if (intent?.begun === session && !isLive(sessions.get(session).status)) return sessions.get(session);
+    intent?.announce(session);
+    return sessions.kill(session, graceMs);
+  },
 });

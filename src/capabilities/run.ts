@@ -44,19 +44,11 @@ export const run = capability({
   failures: ["launch_failed", "payload_too_large", "runtime_unavailable"],
   tool: true,
   positional: ["harness", "prompt"],
-  async run(input, { sessions, reader, caller }) {
-    const { session, runId, cursorSeq } = await sessions.launch(
-      {
-        ...input,
-        cwd: input.cwd,
-        title: input.title,
-        model: input.model,
-        permission: input.permission,
-        conversationId: input.conversationId,
-        familiarId: input.familiarId,
-      },
-      caller.env,
-    );
+  async run(input, { sessions, reader, caller, intent }) {
+    const { session, runId, cursorSeq } =
+      intent?.begun === undefined
+        ? await sessions.launch(input, caller.env, intent?.begin)
+        : sessions.launched(intent.begun);
     return { ...session, runId, cursor: reader.cursorAt(cursorSeq) };
   },
 });

@@ -11,11 +11,12 @@ export const sacrifice = capability({
     session: sessionId.describe("session id"),
     confirm: z.boolean().default(false).describe("must be true: this cannot be undone"),
   }),
-  output: z.object({ id: z.string(), title: z.string(), sacrificed: z.literal(true) }),
+  output: z.object({ id: z.string(), sacrificed: z.literal(true) }),
   failures: ["session_not_found", "session_live", "confirmation_required"],
   tool: true,
   positional: ["session"],
-  async run({ session, confirm }, { sessions }) {
+  async run({ session, confirm }, { sessions, intent }) {
+    if (intent?.begun === session && sessions.find(session) === undefined) return sacrificed(session);
     const { id, title } = sessions.requireEnded(session, "sacrificed");
     if (!confirm) {
       throw new Failure("confirmation_required", `sacrificing session ${id} (${title}) deletes it for good`, {
@@ -23,7 +24,9 @@ export const sacrifice = capability({
         details: { sessionId: id },
       });
     }
-    sessions.sacrifice(session);
-    return { id, title, sacrificed: true as const };
+    await sessions.sacrifice(session, intent?.begin);
+    return sacrificed(id);
   },
 });
+
+const sacrificed = (id: string) => ({ id, sacrificed: true as const });

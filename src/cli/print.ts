@@ -45,7 +45,7 @@ const printers: ReadonlyMap<string, (output: unknown) => string> = new Map([
   ["kill", did("killed")],
   ["archive", did("archived")],
   ["summon", did("summoned")],
-  ["sacrifice", as(sacrifice.output, ({ id, title }) => `sacrificed ${id}  ${oneLine(title)}\n`)],
+  ["sacrifice", as(sacrifice.output, ({ id }) => `sacrificed ${id}\n`)],
   ["capabilities", as(capabilities.output, catalog)],
   [
     "health",

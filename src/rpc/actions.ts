@@ -28,7 +28,11 @@ export function addActions(app: FastifyInstance, { invoke, caller }: Services): 
       const body = jsonBody(request);
       action = nameOf(body);
       const { args, origin, intentId, env } = parse(body);
-      const payload = await invoke(action, args, caller(untilGone(reply), env));
+      const { output: payload, replayed } = await invoke(
+        action,
+        args,
+        caller({ signal: untilGone(reply), env, intentId }),
+      );
       const event = {
         kind: eventKinds.get(action) ?? `${action}.completed`,
         action,
@@ -36,7 +40,8 @@ export function addActions(app: FastifyInstance, { invoke, caller }: Services): 
         intentId,
         payload,
       };
-      return { ok: true, accepted: true, action, status: "completed", event };
+      const answered = { ok: true, accepted: true, action, status: "completed", event };
+      return replayed ? { ...answered, replayed } : answered;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       const rejection = { ok: false, accepted: false, action, status: "rejected", reason: error.message };

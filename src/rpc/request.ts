@@ -45,6 +45,12 @@ export function wholeNumber(parameters: ReadonlyMap<string, string>, name: strin
   });
 }
 
+/** What the caller calls that which it wants done; see `capabilities/intents.ts`. */
+export function intentOf(request: FastifyRequest): string | undefined {
+  const key = request.headers["idempotency-key"];
+  return typeof key === "string" ? key : key?.[0];
+}
+
 const idParameter = z.object({ id: z.string() });
 
 export function pathId(request: FastifyRequest): string {

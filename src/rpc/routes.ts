@@ -2,7 +2,7 @@
  * The published REST routes. A row names the action and translates; it decides nothing.
  */
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { jsonObject, pathId, query, untilGone, wholeNumber } from "./request.ts";
+import { intentOf, jsonObject, pathId, query, untilGone, wholeNumber } from "./request.ts";
 import type { Services } from "./services.ts";
 
 interface Route {
@@ -53,7 +53,10 @@ export function addRoutes(app: FastifyInstance, { invoke, caller }: Services): v
       method,
       url: path,
       handler: async (request, reply) => {
-        const output = await invoke(action, decode(request), caller(untilGone(reply), undefined));
+        const from = { signal: untilGone(reply), intentId: intentOf(request) };
+        const { output, replayed } = await invoke(action, decode(request), caller(from));
+        if (replayed) reply.header("idempotent-replayed", "true");
+
         return reply.code(status).send(encode ? encode(output, request) : output);
       },
     });

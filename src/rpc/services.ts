@@ -32,7 +32,7 @@ export interface Stopped {
 
 export interface Services {
   readonly invoke: Invoke;
-  readonly caller: (signal: AbortSignal, env: Caller["env"]) => Caller;
+  readonly caller: (from: Pick<Caller, "signal"> & Partial<Caller>) => Caller;
   readonly data: DataPlane;
   /** Ends the live sessions, or leaves them to their host, and then the daemon. */
   readonly stop: (options: { readonly keep: boolean }) => Promise<Stopped>;

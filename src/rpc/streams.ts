@@ -24,7 +24,8 @@ export function addStreams(app: FastifyInstance, { invoke, caller, data }: Servi
   app.get("/sessions/:id/events", async (request, reply) => {
     const session = pathId(request);
     if (!wantsStream(request)) {
-      return invoke("events", { session, ...pageArguments(request) }, caller(untilGone(reply), undefined));
+      const from = caller({ signal: untilGone(reply) });
+      return (await invoke("events", { session, ...pageArguments(request) }, from)).output;
     }
     data.requireSession(session);
     const gone = untilGone(reply);

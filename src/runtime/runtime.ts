@@ -6,6 +6,7 @@ import type { LiveSessions } from "./sessions.ts";
 import type { Watches } from "./watch.ts";
 import type { Growth } from "./growth.ts";
 import type { ListFilter, SessionRecord } from "../store/sessions.ts";
+import type { Store } from "../store/store.ts";
 
 export interface DaemonIdentity {
   readonly pid: number;
@@ -22,6 +23,10 @@ export interface Runtime {
   readonly watches: Watches;
   readonly reader: LogReader;
   readonly growth: Growth;
+  readonly intents: Store["intents"];
+  /** Whether the error says that the store takes no writes now. */
+  readonly isStoreHeld: (error: unknown) => boolean;
+
   readonly listSessions: (filter: ListFilter) => SessionRecord[];
   readonly liveCount: () => number;
 }

@@ -28,15 +28,15 @@ export interface LaunchInput {
   readonly harness: string;
   readonly projectRoot: string;
   readonly prompt: string;
-  readonly cwd: string | undefined;
-  readonly title: string | undefined;
-  readonly model: string | undefined;
+  readonly cwd?: string | undefined;
+  readonly title?: string | undefined;
+  readonly model?: string | undefined;
   readonly launchMode: LaunchMode;
-  readonly permission: Permission | undefined;
+  readonly permission?: Permission | undefined;
   readonly addDirs: readonly string[];
   readonly labels: readonly string[];
-  readonly conversationId: string | undefined;
-  readonly familiarId: string | undefined;
+  readonly conversationId?: string | undefined;
+  readonly familiarId?: string | undefined;
 }
 
 export interface Launched {
@@ -45,6 +45,9 @@ export interface Launched {
   /** The seq before the session's first event: a watch from here misses nothing. */
   readonly cursorSeq: number;
 }
+
+/** Called inside the transaction that does what was asked, for what is to be remembered with it. */
+export type Remember = (session: string) => void;
 
 export interface SessionsOptions {
   readonly store: Store;
@@ -92,14 +95,29 @@ export class LiveSessions {
   }
 
   /** Checks everything that can be known before, writes the record, then has a host spawn the harness. */
-  launch(input: LaunchInput, callersEnv: Environment | undefined): Promise<Launched> {
-    const launch = this.#launch(input, callersEnv);
+  launch(
+    input: LaunchInput,
+    callersEnv: Environment | undefined,
+    remember: Remember = ignore,
+  ): Promise<Launched> {
+    const launch = this.#launch(input, callersEnv, remember);
     const settled = launch.then(ignore, ignore).finally(() => this.#launches.delete(settled));
     this.#launches.add(settled);
     return launch;
   }
 
-  async #launch(input: LaunchInput, callersEnv: Environment | undefined): Promise<Launched> {
+  /** What an earlier launch of the session answered, for a caller that did not get its answer. */
+  launched(id: string): Launched {
+    const session = this.get(id);
+    const { events, runs } = this.#store;
+    return { session, runId: runs.newest(id)?.id ?? "", cursorSeq: events.firstSeq(id) - 1 };
+  }
+
+  async #launch(
+    input: LaunchInput,
+    callersEnv: Environment | undefined,
+    remember: Remember,
+  ): Promise<Launched> {
     const { harnesses, environments, hosts } = this.#options;
     const place = resolvePlace(input.projectRoot, input.cwd);
     const addDirs = input.addDirs.map((dir) => canonicalDirectory("addDirs", dir));
@@ -116,13 +134,14 @@ export class LiveSessions {
     const env = await environments.forCaller(callersEnv);
     const { file, version } = await harnesses.find(input.harness, env);
     const host = await hosts.current();
-    if (this.#isClosed)
-      throw new Failure("runtime_unavailable", "the daemon is stopping", { hint: "Start it again." });
 
     const sessionId = randomUUID();
     const runId = randomUUID();
     const cursorSeq = this.#store.events.lastSeq();
-    this.#store.write(() => {
+    await this.#store.writeWhenFree(() => {
+      if (this.#isClosed)
+        throw new Failure("runtime_unavailable", "the daemon is stopping", { hint: "Start it again." });
+      remember(sessionId);
       this.#store.sessions.create(
         {
           id: sessionId,
@@ -167,7 +186,8 @@ export class LiveSessions {
     return { session: this.get(sessionId), runId, cursorSeq };
   }
 
-  async input(id: string, bytes: Buffer): Promise<void> {
+  /** What comes again under the same key is not typed again. */
+  async input(id: string, bytes: Buffer, inputKey?: string): Promise<void> {
     const { session, run, host } = this.#live(id);
     if (session.launch_mode === "nonInteractive") {
       throw new Failure(
@@ -179,7 +199,7 @@ export class LiveSessions {
         },
       );
     }
-    await host.call("input", { runId: run.id, dataBase64: bytes.toString("base64") });
+    await host.call("input", { runId: run.id, dataBase64: bytes.toString("base64"), inputKey });
   }
 
   /** Throws `session_not_found` or `session_not_live`. */
@@ -212,23 +232,24 @@ export class LiveSessions {
     return this.get(id);
   }
 
-  archive(id: string): SessionRecord {
-    this.requireEnded(id, "archived");
-    return this.#setArchived(id, true);
+  archive(id: string, remember: Remember = ignore): Promise<SessionRecord> {
+    return this.#setArchived(id, true, "archived", remember);
   }
 
-  summon(id: string): SessionRecord {
-    this.requireEnded(id, "summoned");
-    return this.#setArchived(id, false);
+  summon(id: string, remember: Remember = ignore): Promise<SessionRecord> {
+    return this.#setArchived(id, false, "summoned", remember);
   }
 
   /** Deletes the session and all that is known of it, for good. */
-  sacrifice(id: string): SessionRecord {
-    const session = this.requireEnded(id, "sacrificed");
-    this.#store.sessions.remove(id);
-    this.#store.scrub();
+  async sacrifice(id: string, remember: Remember = ignore): Promise<void> {
+    await this.#store.writeWhenFree(() => {
+      this.requireEnded(id, "sacrificed");
+      this.#store.sessions.remove(id);
+      this.#store.intents.forgetResults(id);
+      remember(id);
+    });
+    await this.#store.scrub();
     this.#options.growth.tell([id]);
-    return session;
   }
 
   /** Ends every live session, as the daemon stops. Answers those that were ended and those that were not. */
@@ -317,10 +338,13 @@ export class LiveSessions {
     });
   }
 
-  #setArchived(id: string, archived: boolean): SessionRecord {
-    const isArchived = this.get(id).archived_at !== null;
-    if (isArchived !== archived) this.#store.sessions.setArchived(id, archived);
-    return this.get(id);
+  #setArchived(id: string, archived: boolean, what: string, remember: Remember): Promise<SessionRecord> {
+    return this.#store.writeWhenFree(() => {
+      const isArchived = this.requireEnded(id, what).archived_at !== null;
+      if (isArchived !== archived) this.#store.sessions.setArchived(id, archived);
+      remember(id);
+      return this.get(id);
+    });
   }
 
   #runEnvironment(sessionId: string, runId: string, transport: "pty" | "pipes"): Environment {

@@ -7,7 +7,9 @@
  */
 import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
 import Database from "better-sqlite3";
+import * as z from "zod";
 import { Failure } from "../errors.ts";
 import { migrations } from "./migrations.ts";
 
@@ -15,10 +17,15 @@ import { migrations } from "./migrations.ts";
 const applicationId = 0x436f766e;
 
 /**
- * How long a writer waits for the other one inside a call, ms, which stops everything else it does. The daemon's
- * callers need the answer; the host queues what it could not write and tries again.
+ * How long a writer waits for the other one inside a call, ms, which stops everything else that its process does: a
+ * little longer than a transaction of the other one takes. Only at its start and end may a process wait for long.
  */
-export const busyTimeoutMs = { daemon: 2000, host: 20 } as const;
+const busyTimeoutMs = 20;
+const patientTimeoutMs = 2000;
+
+/** How long `writeWhenFree` tries, and between two tries at most, ms. */
+const patienceMs = 2000;
+const pauseMsMax = 50;
 
 /** Pages in the WAL before it is folded back, about 16 MB: each fold waits for the disk. */
 const walPagesMax = 2000;
@@ -31,17 +38,19 @@ export interface Ledger {
   readonly storeId: string;
   /** Runs `work` in one immediate transaction; nested calls join the outer one. */
   readonly write: <T>(work: () => T) => T;
+  /** The same for who can wait: while the store is held it tries again, up to two seconds, and blocks nothing. */
+  readonly writeWhenFree: <T>(work: () => T) => Promise<T>;
   /** Folds the WAL back and empties it, so that what was deleted is not readable there either. */
-  readonly scrub: () => void;
-  /** How long a write waits for the other writer from now on. */
-  readonly waitAs: (writer: keyof typeof busyTimeoutMs) => void;
+  readonly scrub: () => Promise<void>;
+  /** Lets the one write wait long inside the call. */
+  readonly writePatiently: <T>(work: () => T) => T;
   readonly close: () => void;
 }
 
 /** Opens the ledger, making or migrating it. Throws `store_unusable` for a file that is not ours or newer. */
-export function openLedger(path: string, writer: keyof typeof busyTimeoutMs): Ledger {
+export function openLedger(path: string): Ledger {
   const isNew = !existsSync(path);
-  const db = openDatabase(path, busyTimeoutMs[writer]);
+  const db = openDatabase(path, patientTimeoutMs);
   try {
     if (isNew) chmodSync(path, 0o600);
     requireOurs(db, path);
@@ -54,12 +63,24 @@ export function openLedger(path: string, writer: keyof typeof busyTimeoutMs): Le
     // What is deleted is overwritten, not only unlinked.
     db.pragma("secure_delete = ON");
     migrate(db);
+    db.pragma(`busy_timeout = ${busyTimeoutMs}`);
+    const write = <T>(work: () => T): T => (db.inTransaction ? work() : db.transaction(work).immediate());
     return {
       db,
       storeId: db.prepare<[], string>("SELECT id FROM store").pluck().get() ?? "",
-      write: (work) => (db.inTransaction ? work() : db.transaction(work).immediate()),
-      scrub: () => void db.pragma("wal_checkpoint(TRUNCATE)"),
-      waitAs: (as) => void db.pragma(`busy_timeout = ${busyTimeoutMs[as]}`),
+      write,
+      writeWhenFree: (work) => whenFree(() => write(work)),
+      writePatiently: (work) => {
+        db.pragma(`busy_timeout = ${patientTimeoutMs}`);
+        try {
+          return write(work);
+        } finally {
+          db.pragma(`busy_timeout = ${busyTimeoutMs}`);
+        }
+      },
+
+      scrub: () => whenFree(() => emptyWal(db)),
+
       close: () => db.close(),
     };
   } catch (error) {
@@ -89,6 +110,27 @@ function unusable(path: string, cause: unknown): Failure {
 /** Whether a write may succeed later as it is: the store is held by the other writer, or the disk is full. */
 export const isTransient = (error: unknown): boolean =>
   error instanceof Database.SqliteError && /^SQLITE_(BUSY|LOCKED|FULL|IOERR)/.test(error.code);
+
+async function whenFree<T>(write: () => T): Promise<T> {
+  const until = performance.now() + patienceMs;
+  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, pauseMsMax)) {
+    try {
+      return write();
+    } catch (error) {
+      if (!isBusy(error) || performance.now() >= until) throw error;
+    }
+    await pause(pauseMs);
+  }
+}
+
+/** Readers and the other writer keep the WAL for as long as they use it. */
+function emptyWal(db: Db): void {
+  const [done] = z.array(z.object({ busy: z.int() })).parse(db.pragma("wal_checkpoint(TRUNCATE)"));
+  if (done?.busy !== 0) throw new Database.SqliteError("the WAL is in use", "SQLITE_BUSY");
+}
+
+const isBusy = (error: unknown): boolean =>
+  error instanceof Database.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(error.code);
 
 function requireOurs(db: Db, path: string): void {
   const tables = Number(db.prepare("SELECT count(*) FROM sqlite_schema").pluck().get());

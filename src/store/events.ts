@@ -57,6 +57,10 @@ export function openEventLog({ db }: Ledger) {
     `SELECT seq, session_id, kind, payload, bytes, created_at FROM events
      WHERE session_id = :session ORDER BY seq DESC`,
   );
+  const first = statement<{ seq: number }>(
+    db,
+    "SELECT seq FROM events WHERE session_id = :session ORDER BY seq LIMIT 1",
+  );
   const last = statement<{ seq: number }>(db, "SELECT seq FROM sqlite_sequence WHERE name = 'events'");
   const statusAfter = statement<{ seq: number; payload: string }>(
     db,
@@ -146,6 +150,9 @@ export function openEventLog({ db }: Ledger) {
       }
       return undefined;
     },
+
+    /** The session's first event; 0 where it has none. */
+    firstSeq: (session: string): number => first.get({ session })?.seq ?? 0,
 
     lastSeq: (): number => last.get()?.seq ?? 0,
   };

@@ -2,13 +2,14 @@
 import { openLedger } from "./database.ts";
 import { openEventLog } from "./events.ts";
 import { openHosts } from "./hosts.ts";
+import { openIntents } from "./intents.ts";
 import { openRuns } from "./runs.ts";
 import { openSessions } from "./sessions.ts";
 
 export type Store = ReturnType<typeof openStore>;
 
-export function openStore(path: string, writer: "daemon" | "host") {
-  const ledger = openLedger(path, writer);
+export function openStore(path: string) {
+  const ledger = openLedger(path);
   const events = openEventLog(ledger);
   return {
     storeId: ledger.storeId,
@@ -17,8 +18,10 @@ export function openStore(path: string, writer: "daemon" | "host") {
     sessions: openSessions(ledger, events),
     runs: openRuns(ledger),
     hosts: openHosts(ledger),
+    intents: openIntents(ledger),
+    writeWhenFree: ledger.writeWhenFree,
     scrub: ledger.scrub,
-    waitAs: ledger.waitAs,
+    writePatiently: ledger.writePatiently,
     close: ledger.close,
   };
 }

@@ -1,8 +1,9 @@
 /** Plain HTTP over the socket, as curl would send it. */
-import { request } from "node:http";
+import { type IncomingHttpHeaders, request } from "node:http";
 
 export interface Answer {
   readonly status: number;
+  readonly headers: IncomingHttpHeaders;
   readonly body: unknown;
 }
 
@@ -26,6 +27,7 @@ export function send(
         const received = Buffer.concat(chunks).toString("utf8");
         resolve({
           status: response.statusCode ?? 0,
+          headers: response.headers,
           body: received === "" ? undefined : JSON.parse(received),
         });
       });

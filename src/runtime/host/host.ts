@@ -38,7 +38,7 @@ type Handlers = {
 
 /** Starts serving; resolves with what a daemon needs to find this host. */
 export async function startHost(home: Home, log: Log): Promise<{ pid: number; socket: string }> {
-  const store = openStore(home.ledger, "host");
+  const store = openStore(home.ledger);
   const runs = new Map<string, Run>();
   const launches = new Map<string, Promise<{ pid: number }>>();
   const daemons = new Set<Socket>();
@@ -140,8 +140,7 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
     if (isHolding()) return;
     log.info("nothing to hold; leaving");
     await journal.settled();
-    store.waitAs("daemon");
-    store.hosts.remove(process.pid);
+    store.writePatiently(() => store.hosts.remove(process.pid));
     rmSync(socket, { force: true });
     store.close();
     process.exit(0);
@@ -184,9 +183,9 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
   await listen(createServer(serve), socket);
   makePrivate(socket);
   const startedAt = identify(process.pid)?.startTime ?? "";
-  store.waitAs("daemon");
-  store.hosts.add({ pid: process.pid, started_at: startedAt, socket, protocol: protocolVersion });
-  store.waitAs("host");
+  store.writePatiently(() =>
+    store.hosts.add({ pid: process.pid, started_at: startedAt, socket, protocol: protocolVersion }),
+  );
   log.info({ pid: process.pid, socket }, "host ready");
   leaveWhenLonely();
   return { pid: process.pid, socket };

@@ -45,7 +45,8 @@ const survivors = z.object({ survivors: z.array(z.object({ pid: z.int(), command
 
 const params = {
   launch: launchSpec,
-  input: runOnly.extend({ dataBase64: z.string() }),
+  /** What comes again under the same key is answered again and not typed again. */
+  input: runOnly.extend({ dataBase64: z.string(), inputKey: z.string().optional() }),
   resize: runOnly.extend({ columns: z.int(), rows: z.int() }),
   /** How many people see the terminal; while nobody does, the host answers the terminal's queries. */
   attached: runOnly.extend({ count: z.int() }),

@@ -10,7 +10,7 @@ import { openStore } from "../../../src/store/store.ts";
 function openJournal() {
   const folder = mkdtempSync(join(tmpdir(), "coven-journal-"));
   const path = join(folder, "ledger.sqlite3");
-  const store = openStore(path, "host");
+  const store = openStore(path);
   onTestFinished(() => {
     store.close();
     rmSync(folder, { recursive: true });
