@@ -1,7 +1,7 @@
 /** `input`: text from the words or standard input; its last newline is Enter, as typing it would be. */
 import { Argument, Option } from "commander";
 import { keyNames } from "../capabilities/keys.ts";
-import { capabilityOf, jsonText } from "./action-verb.ts";
+import { capabilityOf, intentOf, intentOption, jsonText } from "./action-verb.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { isGiven, repeated, textOf, textsOf } from "./given.ts";
 import { resolveId } from "./ids.ts";
@@ -21,9 +21,14 @@ export const input: Verb = {
       `key to press after the text: ${keyNames.join(", ")} (may be repeated)`,
     ).argParser(repeated),
     new Option("--raw", "send exactly these bytes: the last newline stays a newline"),
+    intentOption,
   ],
   notes: "A newline at the end of the text is sent as Enter, one inside it as it is.",
-  async run(cli, { arguments: [id, words], options }) {
+  async run(cli, given) {
+    const {
+      arguments: [id, words],
+      options,
+    } = given;
     const keys = textsOf(options["key"]);
     const text =
       textOf(words) ??
@@ -37,7 +42,7 @@ export const input: Verb = {
     const data = text === undefined || isGiven(options["raw"]) ? text : text.replace(/\r?\n$/, "\r");
     const session = await resolveId(cli, textOf(id) ?? "");
     const args = { session, ...(data === undefined ? {} : { data }), ...(keys.length === 0 ? {} : { keys }) };
-    const answer = await cli.call("input", args);
+    const answer = await cli.call("input", args, intentOf(given));
     if (cli.json) process.stdout.write(jsonText(answer));
     return exitCodes.done;
   },

@@ -3,7 +3,7 @@ import { Argument, Option } from "commander";
 import type * as z from "zod";
 import { run as action } from "../capabilities/run.ts";
 import { Failure } from "../errors.ts";
-import { jsonText } from "./action-verb.ts";
+import { intentOf, intentOption, jsonText } from "./action-verb.ts";
 import { commandLineOf } from "./arguments.ts";
 import { type Standing, exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { follow } from "./follow.ts";
@@ -27,6 +27,7 @@ export const run: Verb = {
   ],
   options: [
     ...options.filter((option) => option.attributeName() !== "prompt"),
+    intentOption,
     new Option("--detach", "print the session's id and leave it running"),
   ],
   notes: `coven run codex "fix the failing tests"
@@ -41,7 +42,7 @@ record at once.`,
   async run(cli, given) {
     const isDetached = isGiven(given.options["detach"]);
     const input = await inputOf(cli, given, isDetached);
-    const launched = action.output.parse(await cli.call("run", input, { env: cli.env }));
+    const launched = action.output.parse(await cli.call("run", input, { env: cli.env, ...intentOf(given) }));
     if (isDetached) {
       process.stdout.write(cli.json ? jsonText(launched) : `${launched.id}\n`);
       return exitCodes.done;

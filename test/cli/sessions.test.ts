@@ -223,6 +223,16 @@ describe("rituals and lists", () => {
     expect(await coven(["status", id])).toMatchObject({ code: 66 });
   });
 
+  it("does once what is called twice under one intent", async () => {
+    const launches = [0, 1].map(() =>
+      coven(["run", "codex", "done", "--detach", "--intent-id", "nightly-7"]),
+    );
+    const [first, again] = await Promise.all(launches);
+    expect(first).toMatchObject({ code: 0, stdout: again?.stdout });
+    const { code, stderr } = await coven(["run", "codex", "else", "--detach", "--intent-id", "nightly-7"]);
+    expect({ code, stderr }).toMatchObject({ code: 64, stderr: expect.stringContaining("intent_conflict") });
+  });
+
   it("shows a live session that is older than the whole first page", async () => {
     const { id } = await launch("asks", "stay", "--mode", "interactive");
     for (const title of ["newer", "newest"]) await launch("codex", "done", "--title", title);

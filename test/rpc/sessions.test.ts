@@ -59,7 +59,7 @@ test("the published routes launch, list, page, feed and kill", async () => {
   });
   expect(
     await send(daemon.socket, "POST", `/api/v1/sessions/${id}/input`, { body: { data: "abc\n" } }),
-  ).toEqual({
+  ).toMatchObject({
     status: 202,
     body: { ok: true, accepted: true },
   });
@@ -69,7 +69,7 @@ test("the published routes launch, list, page, feed and kill", async () => {
     status: 200,
     body: { events: [{ seq: 1 }, { seq: 2 }], nextCursor: { afterSeq: 2 }, hasMore: true },
   });
-  expect(await send(daemon.socket, "POST", `/api/v1/sessions/${id}/kill`)).toEqual({
+  expect(await send(daemon.socket, "POST", `/api/v1/sessions/${id}/kill`)).toMatchObject({
     status: 202,
     body: { ok: true, accepted: true },
   });
@@ -223,8 +223,12 @@ test("a daemon with somebody at a terminal stops all the same", async () => {
 
 test("what was sacrificed is not readable in the files of the store any more", async () => {
   const daemon = await startDaemon();
-  const { id, cursor } = await launch(daemon, "echo the-sacrificed-words");
-  await daemon.client.call("watch", { sessions: [id], cursor });
+  const prompt = "echo the-sacrificed-words";
+  const asked = { harness: "shell", projectRoot: makeProject(), prompt };
+  const { id } = z
+    .object({ id: z.string() })
+    .parse(await daemon.client.call("run", asked, { intentId: "remembered" }));
+  await daemon.client.call("watch", { sessions: [id] });
   const holding = () =>
     readdirSync(daemon.home).filter(
       (name) =>
