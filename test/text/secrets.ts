@@ -84,7 +84,7 @@ export const secretCases: readonly SecretCase[] = [
   around("a Go assignment", 'refreshToken := "', "abcd1234efgh", '"'),
   around("a hash in Ruby", '"private_key" => "', "abcd1234efgh", '"'),
   around("a header with a key", "x-api-key: ", "0123456789abcdef0123456789abcdef", "\n"),
-  around("an npmrc line", "//registry.npmjs.org/:_authToken=", "abc123def456ghi", "\n"),
+  around("an npmrc line", "//npm.example.com/:_authToken=", "abc123def456ghi", "\n"),
   around("a coloured label", "\x1b[32mapi_key\x1b[0m: \x1b[33m", "abc123def456", "\x1b[0m"),
   around("a coloured token", "\x1b[31m", `ghp_${mixed(36)}`, "\x1b[0m"),
   around("a token after an escaped line break", '"line\\n', `ghp_${mixed(36)}`, '\\n"'),
