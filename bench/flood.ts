@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { spawn } from "node-pty";
 import { z } from "zod";
 import type { BenchDaemon } from "./daemon.ts";
@@ -12,6 +13,9 @@ import { median, quantile, timed } from "./statistics.ts";
 const megabytes = 72;
 /** In a row, through one daemon. */
 const rounds = 10;
+
+/** Between two questions for health, ms: asking without a pause would keep one of two cores busy by itself. */
+const askEveryMs = 5;
 
 export async function flood(daemon: BenchDaemon): Promise<Measured[]> {
   const file = join(daemon.folder, "megabyte.txt");
@@ -93,7 +97,10 @@ async function throughCoven({ client, project }: BenchDaemon, prompt: string) {
   const connection = await keepConnection(client.socketPath);
   const isOver = new AbortController();
   const asking = (async () => {
-    while (!isOver.signal.aborted) health.push(await timed(() => connection.get("/api/v1/health")));
+    while (!isOver.signal.aborted) {
+      health.push(await timed(() => connection.get("/api/v1/health")));
+      await pause(askEveryMs);
+    }
   })();
   const startedAt = performance.now();
   const { id, cursor } = await client.launch({ harness: "bench-flood", projectRoot: project, prompt });
