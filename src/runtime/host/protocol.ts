@@ -45,7 +45,12 @@ const survivors = z.object({ survivors: z.array(z.object({ pid: z.int(), command
 
 const params = {
   launch: launchSpec,
-  input: runOnly.extend({ dataBase64: z.string() }),
+  /** `said`: what the bytes say in a conversation, told to the log as a message. `end` closes the input behind them. */
+  input: runOnly.extend({
+    dataBase64: z.string(),
+    said: z.string().optional(),
+    end: z.boolean().default(false),
+  }),
   resize: runOnly.extend({ columns: z.int(), rows: z.int() }),
   /** How many people see the terminal; while nobody does, the host answers the terminal's queries. */
   attached: runOnly.extend({ count: z.int() }),
