@@ -10,7 +10,7 @@ export async function catalogOf({
   caller,
 }: Context): Promise<CapabilityRecord[]> {
   const env = await environments.forCaller(caller.env);
-  const control = (name: string): boolean => name.startsWith("coven.");
+  const control = (name: string): boolean => name.startsWith("coven.") || name === "prune";
   const names = [...actions.keys()];
   return [
     group(

@@ -2,6 +2,7 @@
 import type { Environments } from "./environment.ts";
 import type { HarnessCatalog } from "./harness-catalog.ts";
 import type { LogReader } from "./reading.ts";
+import type { Retention } from "./retention.ts";
 import type { LiveSessions } from "./sessions.ts";
 import type { Watches } from "./watch.ts";
 import type { Growth } from "./growth.ts";
@@ -22,6 +23,7 @@ export interface Runtime {
   readonly watches: Watches;
   readonly reader: LogReader;
   readonly growth: Growth;
+  readonly retention: Retention;
   readonly listSessions: (filter: ListFilter) => SessionRecord[];
   readonly liveCount: () => number;
 }

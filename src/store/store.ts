@@ -2,6 +2,7 @@
 import { openLedger } from "./database.ts";
 import { openEventLog } from "./events.ts";
 import { openHosts } from "./hosts.ts";
+import { openPruning } from "./prune.ts";
 import { openRuns } from "./runs.ts";
 import { openSessions } from "./sessions.ts";
 
@@ -17,6 +18,7 @@ export function openStore(path: string, writer: "daemon" | "host") {
     sessions: openSessions(ledger, events),
     runs: openRuns(ledger),
     hosts: openHosts(ledger),
+    pruning: openPruning(ledger),
     scrub: ledger.scrub,
     waitAs: ledger.waitAs,
     close: ledger.close,
