@@ -10,7 +10,7 @@ export async function catalogOf({
   caller,
 }: Context): Promise<CapabilityRecord[]> {
   const env = await environments.forCaller(caller.env);
-  const control = (name: string): boolean => name.startsWith("coven.");
+  const control = (name: string): boolean => name.startsWith("coven.") || name === "prune";
   const names = [...actions.keys()];
   return [
     group(
@@ -49,6 +49,7 @@ function harnessRecord(harness: Harness, path: string | undefined): CapabilityRe
     status: path === undefined ? "missingSetup" : "available",
     policy: "allow",
     actions: ["run"],
+    modes: harness.modes,
     authOwner: harness.authOwner,
     ...(path === undefined ? { hint: harness.installHint } : { path }),
   };

@@ -8,6 +8,7 @@ import { input } from "./input.ts";
 import { kill } from "./kill.ts";
 import { list } from "./list.ts";
 import { output } from "./output.ts";
+import { prune } from "./prune.ts";
 import { record } from "./record.ts";
 import { refresh } from "./refresh.ts";
 import { run } from "./run.ts";
@@ -31,6 +32,7 @@ const table: readonly Capability[] = [
   archive,
   summon,
   sacrifice,
+  prune,
   discover,
   health,
   refresh,

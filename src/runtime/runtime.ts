@@ -2,6 +2,7 @@
 import type { Environments } from "./environment.ts";
 import type { HarnessCatalog } from "./harness-catalog.ts";
 import type { LogReader } from "./reading.ts";
+import type { Retention } from "./retention.ts";
 import type { LiveSessions } from "./sessions.ts";
 import type { Watches } from "./watch.ts";
 import type { Growth } from "./growth.ts";
@@ -27,6 +28,7 @@ export interface Runtime {
   /** Whether the error says that the store takes no writes now. */
   readonly isStoreHeld: (error: unknown) => boolean;
 
+  readonly retention: Retention;
   readonly listSessions: (filter: ListFilter) => SessionRecord[];
   readonly liveCount: () => number;
 }
