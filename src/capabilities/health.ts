@@ -12,7 +12,7 @@ const offered = {
   hub: false,
   executorDispatch: false,
   sessionHandoff: false,
-  sessionLaunchPolicy: false,
+  sessionLaunchPolicy: true,
   afs: false,
   afsCommit: false,
   afsCommitDryRun: false,
