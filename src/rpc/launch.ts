@@ -24,7 +24,7 @@ const optionalTexts: ReadonlySet<string> = new Set([
 
 export function launchArguments(request: FastifyRequest): Record<string, unknown> {
   const { launchPolicy: policy, conversation: harness, ...flat } = withoutNulls(jsonObject(request));
-  const given = Object.entries(flat).flatMap(([name, value]) =>
+  const given = Object.entries(flat).flatMap<[string, unknown]>(([name, value]) =>
     optionalTexts.has(name) && typeof value === "string" ? trimmed(name, value) : [[name, value]],
   );
   // The published default is a terminal; our action's own is a lane that ends by itself.
@@ -59,7 +59,8 @@ function conversationArguments(value: unknown): Record<string, unknown> {
 function checked<T extends z.ZodType>(name: string, schema: T, value: unknown): z.output<T> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw refused(name, z.prettifyError(parsed.error), { [name]: value });
+  const wrong = parsed.error.issues.map(({ path, message }) => [...path, message].join(": "));
+  throw refused(name, wrong.join("; "), { [name]: value });
 }
 
 const refused = (name: string, why: string, details: Readonly<Record<string, unknown>>): Failure =>
