@@ -16,9 +16,12 @@ import { openLog } from "./log.ts";
 import { createClient } from "./rpc/client.ts";
 import { listen } from "./rpc/listener.ts";
 import type { Services, Stopped } from "./rpc/services.ts";
+import { Casts } from "./runtime/casts.ts";
 import { Environments } from "./runtime/environment.ts";
+import { ExternalSessions } from "./runtime/external.ts";
 import { Growth } from "./runtime/growth.ts";
 import { HarnessCatalog } from "./runtime/harness-catalog.ts";
+import { scanHarness } from "./runtime/harness-scan.ts";
 import { HostPool } from "./runtime/host-pool.ts";
 import { LogReader } from "./runtime/reading.ts";
 import { type Bounds, Retention } from "./runtime/retention.ts";
@@ -88,12 +91,15 @@ export async function startDaemon(home: Home, version: string, program: string):
       harnesses,
       environments,
       sessions,
+      external: new ExternalSessions(store, growth),
+      casts: new Casts(store, growth),
       watches: new Watches(store, growth, sessions),
       reader,
       growth,
       intents: store.intents,
       isStoreHeld: isTransient,
       retention,
+      scanHarness: (id) => scanHarness(id, environments.own),
       listSessions: store.sessions.list,
       liveCount: store.sessions.liveCount,
     };
@@ -136,6 +142,7 @@ export async function startDaemon(home: Home, version: string, program: string):
         follow: (session, afterSeq, signal) => reader.follow(session, afterSeq, signal),
         output: (session, afterSeq) => reader.output(session, afterSeq),
         requireSession: (session) => void sessions.get(session),
+        requireLive: (session) => sessions.requireLive(session),
         attach: (session) => terminals.attach(session),
       },
       stop: ({ keep }) => (stopping ??= stop(keep)),

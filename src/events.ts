@@ -114,6 +114,15 @@ export type TypedEvent = {
   [K in "conversation" | "message" | "tool" | "result"]: { kind: K; payload: EventPayload<K> };
 }["conversation" | "message" | "tool" | "result"];
 
+/** An event's id says its place in the log. */
+export const eventId = (seq: number): string => `evt-${seq}`;
+
+/** The place an event's id names; undefined for what is no id of ours. */
+export function seqOfEventId(id: string): number | undefined {
+  const seq = /^evt-(\d{1,15})$/.exec(id)?.[1];
+  return seq === undefined ? undefined : Number(seq);
+}
+
 /** A row of the log as every surface shows it (the published daemon's record). */
 export interface EventRecord {
   readonly seq: number;

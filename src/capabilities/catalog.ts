@@ -1,4 +1,4 @@
-/** The catalog that clients discover: groups of actions first, then one record per harness. */
+/** The catalog that clients discover: the published groups in their order, then ours, then one record per harness. */
 import type { Harness } from "../runtime/harness/harness.ts";
 import type { Capability, Context } from "./capability.ts";
 import type { CapabilityRecord } from "./records.ts";
@@ -10,7 +10,7 @@ export async function catalogOf({
   caller,
 }: Context): Promise<CapabilityRecord[]> {
   const env = await environments.forCaller(caller.env);
-  const control = (name: string): boolean => name.startsWith("coven.") || name === "prune";
+  const control = (name: string): boolean => name.startsWith("coven.");
   const names = [...actions.keys()];
   return [
     group(
@@ -18,12 +18,19 @@ export async function catalogOf({
       "Sessions",
       names.filter((name) => !control(name) && !isRitual(actions.get(name))),
     ),
+    absent("coven.travel", "Travel"),
+    absent("coven.scheduler", "Scheduler"),
+    group("coven.control.actions", "Control plane", names.filter(control)),
+    {
+      ...absent("desktop.automation", "Desktop automation"),
+      adapter: "desktop-use",
+      policy: "requiresApproval",
+    },
     group(
       "coven.rituals",
       "Rituals",
       names.filter((name) => isRitual(actions.get(name))),
     ),
-    group("coven.control.actions", "Control plane", names.filter(control)),
     ...harnesses.all().map((harness) => harnessRecord(harness, harnesses.locate(harness, env))),
   ];
 }
@@ -39,6 +46,12 @@ const group = (id: string, label: string, actions: string[]): CapabilityRecord =
   status: "available",
   policy: "allow",
   actions,
+});
+
+/** What the published daemon has and this one does not, so that its clients can see that they must do without. */
+const absent = (id: string, label: string): CapabilityRecord => ({
+  ...group(id, label, []),
+  status: "disabled",
 });
 
 function harnessRecord(harness: Harness, path: string | undefined): CapabilityRecord {

@@ -1,6 +1,9 @@
 import * as z from "zod";
 import { capability } from "./capability.ts";
 
+/** The name of the contract, which every client compares before it asks for anything else. */
+export const contract = "coven.daemon.v1" as const;
+
 /** What the published daemon offers and this one does not is advertised as absent, so that its clients leave it alone. */
 const offered = {
   sessions: true,
@@ -12,7 +15,7 @@ const offered = {
   hub: false,
   executorDispatch: false,
   sessionHandoff: false,
-  sessionLaunchPolicy: false,
+  sessionLaunchPolicy: true,
   afs: false,
   afsCommit: false,
   afsCommitDryRun: false,
@@ -28,7 +31,7 @@ export const health = capability({
   input: z.strictObject({}),
   output: z.object({
     ok: z.literal(true),
-    apiVersion: z.literal("coven.daemon.v1"),
+    apiVersion: z.literal(contract),
     covenVersion: z.string(),
     /** Tells this daemon from the published one, which speaks the same contract. */
     implementation: z.literal("coven-control"),
@@ -40,7 +43,7 @@ export const health = capability({
   tool: false,
   run: async (_, { version, daemon, liveCount }) => ({
     ok: true as const,
-    apiVersion: "coven.daemon.v1" as const,
+    apiVersion: contract,
     covenVersion: version,
     implementation: "coven-control" as const,
     capabilities: offered,

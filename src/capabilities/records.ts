@@ -2,7 +2,8 @@
 import * as z from "zod";
 import { deniedPermission, sessionStatuses, usage } from "../events.ts";
 
-export const sessionId = z.string().min(1).max(256);
+/** No longer than a request line; whether there is such a session is for the store to say. */
+export const sessionId = z.string().max(16 * 1024);
 
 /** The published session record, then our additions. */
 export const sessionRecord = z.object({
@@ -29,6 +30,7 @@ export const sessionRecord = z.object({
   add_dirs: z.array(z.string()).readonly(),
   harness_session_id: z.string().nullable(),
   last_activity_at: z.string(),
+  caller_familiar_id: z.string().nullable(),
 });
 
 export const eventRecord = z.object({

@@ -1,16 +1,23 @@
 /** The table of actions: whatever is in it is published on every surface. */
+import { apiVersion } from "./api-version.ts";
 import { archive } from "./archive.ts";
 import { capabilities as discover } from "./capabilities.ts";
 import type { Capability } from "./capability.ts";
+import { castCodes } from "./cast-codes.ts";
+import { cast } from "./cast.ts";
+import { complete } from "./complete.ts";
 import { events } from "./events.ts";
+import { harnessCapabilities } from "./harness-capabilities.ts";
 import { health } from "./health.ts";
 import { input } from "./input.ts";
 import { kill } from "./kill.ts";
 import { list } from "./list.ts";
+import { log } from "./log.ts";
 import { output } from "./output.ts";
 import { prune } from "./prune.ts";
 import { record } from "./record.ts";
 import { refresh } from "./refresh.ts";
+import { register } from "./register.ts";
 import { run } from "./run.ts";
 import { sacrifice } from "./sacrifice.ts";
 import { status } from "./status.ts";
@@ -36,6 +43,13 @@ const table: readonly Capability[] = [
   discover,
   health,
   refresh,
+  apiVersion,
+  harnessCapabilities,
+  register,
+  complete,
+  log,
+  cast,
+  castCodes,
 ];
 
 /** By name; a `Map`, because callers choose the name. */

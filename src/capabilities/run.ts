@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { Failure } from "../errors.ts";
 import { capability } from "./capability.ts";
 import { sessionRecord } from "./records.ts";
 
@@ -21,7 +22,7 @@ export const run = capability({
     projectRoot: z.string().min(1).describe("absolute directory the session may not leave"),
     prompt: prompt.describe("the task, in words"),
     cwd: z.string().min(1).optional().describe("working directory inside the project root"),
-    title: z.string().min(1).max(500).optional().describe("readable name; the prompt unless given"),
+    title: z.string().min(1).optional().describe("readable name; the prompt unless given"),
     model: z.string().min(1).max(200).optional().describe("model id, as the harness names it"),
     launchMode: z
       .enum(["interactive", "nonInteractive", "stream"])
@@ -37,16 +38,29 @@ export const run = capability({
     labels: z.array(label).max(16).default([]).describe("names to find it by"),
     conversationId: z
       .string()
-      .regex(/^[A-Za-z0-9._-]{1,128}$/)
+      .min(1)
+      .max(256)
       .optional()
       .describe("the caller's name of a conversation; a clean end then leaves the session idle"),
-    familiarId: z.string().min(1).max(128).optional().describe("the persona it is launched for"),
+    familiarId: z.string().min(1).max(256).optional().describe("the persona it is launched for"),
+    callerFamiliarId: z.string().min(1).max(256).optional().describe("the persona that asked for it"),
+    harnessSessionId: z
+      .string()
+      .regex(/^[A-Za-z0-9._-]{1,256}$/)
+      .optional()
+      .describe("the harness's own conversation: its id, or the id to give a new one"),
+    resume: z.boolean().default(false).describe("go on in that conversation of the harness"),
   }),
   output: sessionRecord.extend({ runId: z.string(), cursor: z.string() }),
   failures: ["launch_failed", "payload_too_large", "runtime_unavailable"],
   tool: true,
   positional: ["harness", "prompt"],
   async run(input, { sessions, reader, caller, intent }) {
+    if (input.resume && input.harnessSessionId === undefined) {
+      throw new Failure("invalid_request", "resume: no harnessSessionId says which conversation", {
+        hint: "Pass the harness's own conversation id as harnessSessionId.",
+      });
+    }
     const { session, runId, cursorSeq } =
       intent?.begun === undefined
         ? await sessions.launch(input, caller.env, intent?.begin)

@@ -1,18 +1,20 @@
 /** `POST /actions`: any action by its name, in the published envelope. */
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import * as z from "zod";
 import { Failure, failures } from "../errors.ts";
-import { wireFailure } from "./failure.ts";
+import type { Log } from "../log.ts";
+import { failureOf, wireFailure } from "./failure.ts";
 import { jsonBody, untilGone } from "./request.ts";
 import type { Services } from "./services.ts";
 
 const envelope = z.object({
   action: z.string(),
   args: z.unknown().optional(),
-  origin: z.string().optional(),
-  intentId: z.string().optional(),
+  /** As published, what is no text, or blank, counts as not sent. */
+  origin: z.string().trim().min(1).optional().catch(undefined),
+  intentId: z.string().nullish(),
   /** The environment the caller runs in: what a harness it launches is to see. */
-  env: z.record(z.string(), z.string()).optional(),
+  env: z.record(z.string(), z.string()).nullish(),
 });
 type Envelope = z.output<typeof envelope>;
 
@@ -21,34 +23,45 @@ const eventKinds: ReadonlyMap<string, string> = new Map([
   ["coven.capabilities.refresh", "capabilities.refreshed"],
 ]);
 
-export function addActions(app: FastifyInstance, { invoke, caller }: Services): void {
-  app.post("/actions", async (request, reply) => {
-    let action = "(unknown)";
-    try {
-      const body = jsonBody(request);
-      action = nameOf(body);
-      const { args, origin, intentId, env } = parse(body);
-      const { output: payload, replayed } = await invoke(
-        action,
-        args,
-        caller({ signal: untilGone(reply), env, intentId }),
-      );
-      const event = {
-        kind: eventKinds.get(action) ?? `${action}.completed`,
-        action,
-        origin,
-        intentId,
-        payload,
-      };
-      const answered = { ok: true, accepted: true, action, status: "completed", event };
-      return replayed ? { ...answered, replayed } : answered;
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      const rejection = { ok: false, accepted: false, action, status: "rejected", reason: error.message };
-      return reply.code(failures[error.code].http).send({ ...rejection, error: wireFailure(error) });
-    }
+export async function addActions(
+  app: FastifyInstance,
+  { invoke, caller }: Services,
+  log: Log,
+): Promise<void> {
+  await app.register(async (scope) => {
+    // What is refused before the body is read has no name yet, but the same shape.
+    scope.setErrorHandler(async (error, request, reply) =>
+      reject(reply, "(unknown)", await failureOf(error, request, log)),
+    );
+    scope.post("/actions", async (request, reply) => {
+      let action = "(unknown)";
+      try {
+        const body = jsonBody(request);
+        action = nameOf(body);
+        const { args, origin, intentId, env } = parse(body);
+        const from = { signal: untilGone(reply), env: env ?? undefined, intentId: intentId ?? undefined };
+        const { output: payload, replayed } = await invoke(action, args, caller(from));
+        const kind = eventKinds.get(action) ?? `${action}.completed`;
+        const event = { kind, action, origin, intentId: intentId ?? undefined, payload };
+        const answered = { ok: true, accepted: true, action, status: "completed", event };
+        return replayed ? { ...answered, replayed } : answered;
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error;
+        return reject(reply, action, error);
+      }
+    });
   });
 }
+
+const reject = (reply: FastifyReply, action: string, failure: Failure): FastifyReply =>
+  reply.code(failures[failure.code].http).send({
+    ok: false,
+    accepted: false,
+    action,
+    status: "rejected",
+    reason: failure.message,
+    error: wireFailure(failure),
+  });
 
 /** As published: `(unknown)` for a body that is no object, empty for a missing or blank name. */
 function nameOf(body: unknown): string {

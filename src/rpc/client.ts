@@ -1,10 +1,15 @@
 /**
  * The client of the API: calls actions over the socket, follows events, attaches to terminals. It is `Invoke` on the
  * other side: the same names, inputs, outputs and failures as in the daemon.
+ *
+ * Before it asks for anything it knows by `health` that the contract is spoken there, and it asks that again when
+ * another daemon may answer: when the socket is another file than before, or a connection failed.
  */
+import { statSync } from "node:fs";
 import { type IncomingMessage, type RequestOptions, request as httpRequest } from "node:http";
 import type { WebSocket } from "ws";
 import * as z from "zod";
+import { contract } from "../capabilities/health.ts";
 import { eventRecord } from "../capabilities/records.ts";
 import { Failure, isFailureCode } from "../errors.ts";
 import type { EventRecord } from "../events.ts";
@@ -26,8 +31,11 @@ const api = "/api/v1";
 export function createClient(endpoint: Endpoint, origin: string) {
   const target = targetOf(endpoint);
 
+  /** Where the contract was last seen to be spoken. */
+  let agreedWith: string | undefined;
+
   /** Sends a request; answers the response once its head is there. Throws `runtime_unavailable` where nothing listens. */
-  const send = (
+  const transmit = (
     method: string,
     path: string,
     options: { body?: unknown; accept?: string; signal?: AbortSignal | undefined } = {},
@@ -48,9 +56,30 @@ export function createClient(endpoint: Endpoint, origin: string) {
         ...(options.signal === undefined ? {} : { signal: options.signal }),
       });
       request.once("response", resolve);
-      request.once("error", (error) => reject(unreachable(endpoint, error)));
+      request.once("error", (error) => {
+        agreedWith = undefined;
+        reject(unreachable(endpoint, error));
+      });
       request.end(body);
     });
+
+  const health = async (signal?: AbortSignal): Promise<unknown> => {
+    const answer = await jsonOf(await transmit("GET", "/health", { signal }), endpoint);
+    requireContract(answer, endpoint);
+    return answer;
+  };
+
+  const agree = async (signal: AbortSignal | undefined): Promise<void> => {
+    const place = placeOf(endpoint);
+    if (agreedWith === place) return;
+    await health(signal);
+    agreedWith = place;
+  };
+
+  const send: typeof transmit = async (method, path, options) => {
+    await agree(options?.signal);
+    return transmit(method, path, options);
+  };
 
   return {
     endpoint,
@@ -101,19 +130,19 @@ export function createClient(endpoint: Endpoint, origin: string) {
     async attach(session: string, afterSeq: number): Promise<WebSocket> {
       // Only this needs the library; a verb that starts in a blink should not wait for it.
       const { WebSocket } = await import("ws");
+      await agree(undefined);
       const path = `${api}/sessions/${encodeURIComponent(session)}/attach?afterSeq=${afterSeq}`;
       if (endpoint.kind === "socket")
         return new WebSocket(`ws+unix:${endpoint.path}:${path}`, { headers: target.headers });
       return new WebSocket(new URL(path, endpoint.url), { headers: target.headers });
     },
 
-    async health(signal?: AbortSignal): Promise<unknown> {
-      return jsonOf(await send("GET", "/health", { signal }), endpoint);
-    },
+    /** Throws `unsupported_api_version` for a daemon that speaks another contract. */
+    health,
 
     /** Stops the daemon. */
     async shutdown(keep: boolean): Promise<unknown> {
-      const response = await send("POST", "/internal/lifecycle/shutdown", { body: { keep } });
+      const response = await transmit("POST", "/internal/lifecycle/shutdown", { body: { keep } });
       return jsonOf(response, endpoint);
     },
   };
@@ -131,6 +160,37 @@ function targetOf(endpoint: Endpoint): Omit<RequestOptions, "headers"> & { heade
 
 export const endpointName = (endpoint: Endpoint): string =>
   endpoint.kind === "socket" ? endpoint.path : endpoint.url.origin;
+
+/** Says which daemon is there: a new one makes a new socket. */
+function placeOf(endpoint: Endpoint): string {
+  if (endpoint.kind === "url") return endpoint.url.href;
+  const found = statSync(endpoint.path, { throwIfNoEntry: false });
+  return found === undefined ? "" : `${found.ino} ${found.ctimeMs}`;
+}
+
+const spoken = z.object({ apiVersion: z.string() });
+
+function requireContract(answer: unknown, endpoint: Endpoint): void {
+  const said = spoken.safeParse(answer).data?.apiVersion;
+  if (said === contract) return;
+  if (said === undefined) {
+    throw new Failure(
+      "foreign_daemon",
+      `what serves ${endpointName(endpoint)} does not say that it is Coven`,
+      {
+        hint: "Another program may have taken the address: coven doctor says what is wrong.",
+      },
+    );
+  }
+  throw new Failure(
+    "unsupported_api_version",
+    `the daemon at ${endpointName(endpoint)} speaks ${said}, and this program ${contract}`,
+    {
+      hint: "Install both of the same release. Stop the daemon with the release that started it.",
+      details: { apiVersion: said, supportedApiVersions: [contract] },
+    },
+  );
+}
 
 const accepted = z.object({ ok: z.literal(true), event: z.object({ payload: z.unknown() }) });
 

@@ -2,26 +2,25 @@
  * The socket of the API: HTTP/1.1 on `$COVEN_HOME/coven.sock`, the owner's alone.
  *
  * A request is decoded, the action invoked, the answer encoded; no rule of an action stands here. The HTTP library's
- * habits are bent to the published daemon's: bodies are JSON whatever their content type says, a wrong method is 404,
- * and every route also answers without its prefix.
+ * habits are bent to the published daemon's: ids are bytes and never decoded, a body is JSON whatever its content type
+ * says, a wrong method is 404, every route also answers without its prefix, what is no HTTP is hung up on, and so is,
+ * after its answer, whoever does not ask to be kept.
  */
-import type { IncomingMessage } from "node:http";
-import fastify, { type FastifyInstance } from "fastify";
+import type { Socket } from "node:net";
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { Failure } from "../errors.ts";
 import { makePrivate } from "../home.ts";
 import type { Log } from "../log.ts";
 import { addActions } from "./actions.ts";
 import { addAttach } from "./attach.ts";
-import { encodeFailure } from "./failure.ts";
+import { bodyBytesMax, encodeFailure, failureOf } from "./failure.ts";
 import { addLifecycle } from "./lifecycle.ts";
 import { addRoutes } from "./routes.ts";
 import type { Services } from "./services.ts";
 import { addStreams } from "./streams.ts";
 
-/** Largest body, bytes: the published limit. */
-const bodyBytesMax = 4 * 1024 * 1024;
-/** Longest id in a path, characters; beyond it the path is no route. */
-const idCharactersMax = 1024;
+/** Longest id in a path, characters: no request line that arrives is longer. */
+const idCharactersMax = 16 * 1024;
 
 const apiPrefix = "/api/v1";
 
@@ -29,28 +28,37 @@ const apiPrefix = "/api/v1";
 export async function listen(socket: string, services: Services, log: Log): Promise<FastifyInstance> {
   const app = fastify({
     bodyLimit: bodyBytesMax,
+    rewriteUrl: ({ url = "" }) => withRawPath(url),
     routerOptions: { maxParamLength: idCharactersMax, ignoreTrailingSlash: false },
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     return503OnClosing: false,
+    clientErrorHandler: hangUp,
     frameworkErrors: (_, request, reply) => {
-      encodeFailure(reply, notFound(request.raw.url ?? ""));
+      encodeFailure(reply, notFound(request.originalUrl));
     },
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_, body, done) => done(null, body));
-  app.setErrorHandler(async (error, request, reply) => {
-    const failure = failureOf(error, log);
-    if (failure.code === "payload_too_large") await discard(request.raw);
-    return encodeFailure(reply, failure);
+  app.addHook("onRequest", (request, reply, done) => {
+    asPublished(request, reply);
+    done();
   });
-  app.setNotFoundHandler((request, reply) => encodeFailure(reply, notFound(request.raw.url ?? "")));
+  app.addHook("onSend", (_, reply, payload, done) => {
+    if (reply.getHeader("content-type") === "application/json; charset=utf-8")
+      reply.header("content-type", "application/json");
+    done(null, payload);
+  });
+  app.setErrorHandler(async (error, request, reply) =>
+    encodeFailure(reply, await failureOf(error, request, log)),
+  );
+  app.setNotFoundHandler((request, reply) => encodeFailure(reply, notFound(request.originalUrl)));
 
   for (const prefix of ["", apiPrefix]) {
     await app.register(
       async (scope) => {
         addRoutes(scope, services);
-        addActions(scope, services);
+        await addActions(scope, services, log);
         addStreams(scope, services);
         addLifecycle(scope, services);
       },
@@ -63,8 +71,27 @@ export async function listen(socket: string, services: Services, log: Log): Prom
   return app;
 }
 
+/** The router decodes a path once; so that it finds the bytes that were sent, what it would decode is encoded first. */
+function withRawPath(url: string): string {
+  const queryAt = url.indexOf("?");
+  const path = queryAt < 0 ? url : url.slice(0, queryAt);
+  if (!/[%#]/.test(path)) return url;
+  return path.replaceAll("%", "%25").replaceAll("#", "%23") + (queryAt < 0 ? "" : url.slice(queryAt));
+}
+
+/** A content type is never looked at, not even a broken one; a client that reads to the end of the stream gets one. */
+function asPublished({ raw, headers }: FastifyRequest, reply: FastifyReply): void {
+  if (headers["content-type"] !== undefined) raw.headers["content-type"] = "application/json";
+  if (headers.connection?.toLowerCase().includes("keep-alive") !== true) reply.header("connection", "close");
+}
+
+/** What cannot be read as a request gets no answer, as published. */
+function hangUp(_: Error, socket: Socket): void {
+  socket.destroy();
+}
+
 function notFound(url: string): Failure {
-  const version = /^\/api\/(v\d+)\//.exec(url)?.[1];
+  const version = /^\/api\/([^/?]*)\//.exec(url)?.[1];
   if (version !== undefined && version !== "v1") {
     return new Failure("unsupported_api_version", `API version ${version} is not offered; v1 is`, {
       hint: "Install client and daemon of compatible releases.",
@@ -72,35 +99,4 @@ function notFound(url: string): Failure {
     });
   }
   return new Failure("not_found", "Route not found.");
-}
-
-/** Most that is read of a refused body, bytes. */
-const discardedBytesMax = 64 * 1024 * 1024;
-
-/** Reads what the client still sends: one that is hung up on while it writes never sees why. */
-async function discard(body: IncomingMessage): Promise<void> {
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += Buffer.isBuffer(chunk) ? chunk.length : 0;
-    if (bytes > discardedBytesMax) return;
-  }
-}
-
-/** What the library itself refuses, in our words. */
-function failureOf(error: unknown, log: Log): Failure {
-  if (error instanceof Failure) return error;
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "FST_ERR_CTP_BODY_TOO_LARGE") {
-    return new Failure("payload_too_large", `the body is larger than ${bodyBytesMax} bytes`, {
-      hint: "Send less: prompts have their own, lower limit.",
-      details: { bytesMax: bodyBytesMax },
-    });
-  }
-  if (code === "FST_ERR_CTP_INVALID_CONTENT_LENGTH") {
-    return new Failure("invalid_request", "the body's length is not what Content-Length says");
-  }
-  log.error({ err: error }, "a request failed unexpectedly");
-  return new Failure("internal_error", "something went wrong inside Coven", {
-    hint: "See the daemon's log: coven logs.",
-  });
 }

@@ -13,6 +13,10 @@ export function jsonObject(request: FastifyRequest): Record<string, unknown> {
   throw new Failure("invalid_request", "the body is not a JSON object");
 }
 
+/** Clients send null for what they leave out. */
+export const withoutNulls = (object: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null));
+
 /** The body as JSON, whatever its content type; undefined when it is empty. Throws `invalid_request`. */
 export function jsonBody(request: FastifyRequest): unknown {
   const { body } = request;
@@ -25,22 +29,46 @@ export function jsonBody(request: FastifyRequest): unknown {
   }
 }
 
-const flatQuery = z.record(z.string(), z.union([z.string(), z.array(z.string())]));
-
-/** The query by name; of a repeated parameter the first counts. */
-export function query(request: FastifyRequest): ReadonlyMap<string, string> {
-  const entries = Object.entries(flatQuery.parse(request.query));
-  return new Map(
-    entries.map(([name, value]) => [name, typeof value === "string" ? value : (value[0] ?? "")]),
-  );
+/** The query by name; of a repeated parameter the first counts. As published, an id in it is not decoded. */
+export function query({ url }: FastifyRequest): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  const start = url.indexOf("?");
+  if (start < 0) return found;
+  for (const [, name = "", value = ""] of url.slice(start + 1).matchAll(/([^&=]+)=([^&]*)/g)) {
+    if (!found.has(name)) found.set(name, name === "sessionId" ? value : decoded(value));
+  }
+  return found;
 }
 
-/** A whole number of the query. Throws `invalid_request` with the parameter and its value. */
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value.replaceAll("+", " "));
+  } catch {
+    return value; // a percent sign that encodes nothing stands for itself
+  }
+}
+
+/** A whole number of the query, with or without a sign. Throws `invalid_request` with the parameter and its value. */
 export function wholeNumber(parameters: ReadonlyMap<string, string>, name: string): number | undefined {
   const value = parameters.get(name);
   if (value === undefined) return undefined;
-  if (/^\d{1,15}$/.test(value)) return Number(value);
-  throw new Failure("invalid_request", `${name} must be a whole number, not ${value}`, {
+  const number = /^[ +-]?\d{1,19}$/.test(value) ? Number(value) : NaN;
+  // What is no longer exact is beyond the end of any log, and as good as its end.
+  if (Math.abs(number) < 2 ** 63) return Math.min(number, Number.MAX_SAFE_INTEGER);
+  throw badParameter(parameters, name, "a whole number");
+}
+
+/** `true` or `false` of the query, and nothing else. Throws as `wholeNumber` does. */
+export function booleanOf(parameters: ReadonlyMap<string, string>, name: string): boolean | undefined {
+  const value = parameters.get(name);
+  if (value === undefined) return undefined;
+  if (value === "true" || value === "false") return value === "true";
+  throw badParameter(parameters, name, "true or false");
+}
+
+export function badParameter(parameters: ReadonlyMap<string, string>, name: string, wanted: string): Failure {
+  const value = parameters.get(name) ?? "";
+  return new Failure("invalid_request", `${name} must be ${wanted}, not ${value}`, {
     details: { [name]: value },
   });
 }

@@ -8,6 +8,8 @@ export interface DataPlane {
   readonly output: (session: string, afterSeq: number) => Generator<Buffer, number>;
   /** Throws `session_not_found`. */
   readonly requireSession: (session: string) => void;
+  /** Throws `session_not_found` or `session_not_live`. */
+  readonly requireLive: (session: string) => void;
   readonly attach: (session: string) => AttachedTerminal;
 }
 

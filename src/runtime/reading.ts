@@ -29,8 +29,8 @@ export class LogReader {
     return this.#store.events.page(session, afterSeq, limit ?? pageEventsMax);
   }
 
-  lastEvents(session: string, count: number): EventRecord[] {
-    return this.#store.events.before(session, { count, payloadBytesMax: Number.MAX_SAFE_INTEGER });
+  lastEvents(session: string, count: number, payloadBytesMax = Number.MAX_SAFE_INTEGER): EventRecord[] {
+    return this.#store.events.before(session, { count, payloadBytesMax });
   }
 
   /** Events after a cursor as they come, until the session is deleted or the reader leaves. */

@@ -101,9 +101,10 @@ export class Retention {
   }
 
   async #remove(session: string, signal: AbortSignal): Promise<{ events: number; bytes: number }> {
+    const { pruning, writeWhenFree } = this.#options.store;
     const total = { events: 0, bytes: 0 };
     while (!signal.aborted) {
-      const { events, bytes } = this.#options.store.pruning.removeSome(session);
+      const { events, bytes } = await writeWhenFree(() => pruning.removeSome(session));
       if (events === 0) break;
       total.events += events;
       total.bytes += bytes;

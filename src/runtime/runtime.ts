@@ -1,6 +1,9 @@
 /** What the daemon knows and does, as one value that the composition root makes and hands to the actions. */
+import type { Casts } from "./casts.ts";
 import type { Environments } from "./environment.ts";
+import type { ExternalSessions } from "./external.ts";
 import type { HarnessCatalog } from "./harness-catalog.ts";
+import type { HarnessScan } from "./harness-scan.ts";
 import type { LogReader } from "./reading.ts";
 import type { Retention } from "./retention.ts";
 import type { LiveSessions } from "./sessions.ts";
@@ -21,6 +24,8 @@ export interface Runtime {
   readonly harnesses: HarnessCatalog;
   readonly environments: Environments;
   readonly sessions: LiveSessions;
+  readonly external: ExternalSessions;
+  readonly casts: Casts;
   readonly watches: Watches;
   readonly reader: LogReader;
   readonly growth: Growth;
@@ -29,6 +34,8 @@ export interface Runtime {
   readonly isStoreHeld: (error: unknown) => boolean;
 
   readonly retention: Retention;
+  /** What a harness finds in the user's folders when it is launched. */
+  readonly scanHarness: (id: string) => HarnessScan;
   readonly listSessions: (filter: ListFilter) => SessionRecord[];
   readonly liveCount: () => number;
 }

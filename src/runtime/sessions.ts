@@ -17,10 +17,11 @@ import type { LaunchMode, Permission } from "./harness/harness.ts";
 import type { EndsAs } from "./host/run.ts";
 import type { HostPool } from "./host-pool.ts";
 import { type SessionInput, inputFor } from "./input.ts";
+import { requireOwn } from "./external.ts";
 import { canonicalDirectory, resolvePlace } from "./project-root.ts";
 
-/** Characters of a prompt that serve as the title when the caller gives none. */
-const titleCharactersMax = 200;
+/** Longest title, characters: what a list can show. Less of a prompt serves as one when the caller gives none. */
+const titleCharactersMax = { given: 500, prompt: 200 } as const;
 
 /** No process has it: of a run that was never started only its marker can be looked for. */
 const noPid = 2 ** 31 - 1;
@@ -38,6 +39,10 @@ export interface LaunchInput {
   readonly labels: readonly string[];
   readonly conversationId?: string | undefined;
   readonly familiarId?: string | undefined;
+  readonly callerFamiliarId?: string | undefined;
+  /** The harness's own conversation: the one to resume, or the id a new one is to get. */
+  readonly harnessSessionId?: string | undefined;
+  readonly resume?: boolean | undefined;
 }
 
 export interface Launched {
@@ -121,7 +126,7 @@ export class LiveSessions {
   ): Promise<Launched> {
     const { harnesses, environments, hosts } = this.#options;
     const place = resolvePlace(input.projectRoot, input.cwd);
-    const addDirs = input.addDirs.map((dir) => canonicalDirectory("addDirs", dir));
+    const addDirs = [...new Set(input.addDirs.map((dir) => canonicalDirectory("addDirs", dir)))];
     const permission =
       input.permission ?? (input.launchMode === "interactive" ? undefined : "workspace-write");
     const plan = harnesses.get(input.harness).plan({
@@ -130,7 +135,10 @@ export class LiveSessions {
       model: input.model,
       permission,
       addDirs,
-      conversation: { kind: "new", id: randomUUID() },
+      conversation: {
+        kind: input.resume === true ? "resume" : "new",
+        id: input.harnessSessionId ?? randomUUID(),
+      },
     });
     const env = await environments.forCaller(callersEnv);
     const { file, version } = await harnesses.find(input.harness, env);
@@ -149,7 +157,7 @@ export class LiveSessions {
           project_root: place.projectRoot,
           cwd: place.cwd,
           harness: input.harness,
-          title: redactText(input.title ?? titleOf(input.prompt)),
+          title: redactText(titleOf(input)),
           launch_mode: input.launchMode,
           permission: permission ?? null,
           model: input.model ?? null,
@@ -157,6 +165,7 @@ export class LiveSessions {
           labels: input.labels,
           conversation_id: input.conversationId ?? null,
           familiar_id: input.familiarId ?? null,
+          caller_familiar_id: input.callerFamiliarId ?? null,
         },
         runId,
       );
@@ -215,6 +224,7 @@ export class LiveSessions {
 
   /** Ends the whole process tree. Throws `kill_failed` naming what survived; the session stays live then. */
   async kill(id: string, graceMs: number, endsAs: EndsAs = "killed"): Promise<SessionRecord> {
+    requireOwn(this.get(id));
     const { run, host } = this.#live(id);
     const { survivors } = await host.call("kill", { runId: run.id, graceMs, as: endsAs });
     if (survivors.length > 0) {
@@ -354,7 +364,10 @@ export class LiveSessions {
 
 const ignore = (): void => undefined;
 
-function titleOf(prompt: string): string {
-  const text = prompt.trim();
-  return text.length <= titleCharactersMax ? text : `${text.slice(0, titleCharactersMax)}…`;
-}
+const titleOf = ({ title, prompt }: LaunchInput): string =>
+  title === undefined
+    ? shorten(prompt.trim(), titleCharactersMax.prompt)
+    : shorten(title, titleCharactersMax.given);
+
+const shorten = (text: string, charactersMax: number): string =>
+  text.length <= charactersMax ? text : `${text.slice(0, charactersMax)}…`;

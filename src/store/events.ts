@@ -4,7 +4,13 @@
  * An output row holds bytes as they were printed (after redaction) and ends at a character border, so that each row
  * reads as text by itself; its `payload` column is the stream's name, or null for a pty. Every other row holds JSON.
  */
-import type { EventKind, EventPayload, EventRecord, SessionStatus } from "../events.ts";
+import {
+  type EventKind,
+  type EventPayload,
+  type EventRecord,
+  type SessionStatus,
+  eventId,
+} from "../events.ts";
 import type { Ledger } from "./database.ts";
 import { now, statement } from "./rows.ts";
 
@@ -177,6 +183,3 @@ const outputPayload = (bytes: Buffer, stream: string | null): string =>
   JSON.stringify(
     stream === null ? { data: bytes.toString("utf8") } : { data: bytes.toString("utf8"), stream },
   );
-
-/** An event's id says its place in the log. */
-const eventId = (seq: number): string => `evt-${seq}`;

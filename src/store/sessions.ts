@@ -29,23 +29,28 @@ export interface SessionRecord {
   readonly add_dirs: readonly string[];
   readonly harness_session_id: string | null;
   readonly last_activity_at: string;
+  /** The familiar that launched it for another one. */
+  readonly caller_familiar_id: string | null;
 }
 
 export type NewSession = Pick<
   SessionRecord,
-  | "id"
-  | "project_root"
-  | "cwd"
-  | "harness"
-  | "title"
-  | "launch_mode"
-  | "permission"
-  | "model"
-  | "add_dirs"
-  | "labels"
-  | "conversation_id"
-  | "familiar_id"
->;
+  "id" | "project_root" | "cwd" | "harness" | "title" | "launch_mode"
+> &
+  Partial<
+    Pick<
+      SessionRecord,
+      | "permission"
+      | "model"
+      | "add_dirs"
+      | "labels"
+      | "conversation_id"
+      | "familiar_id"
+      | "caller_familiar_id"
+      | "external"
+      | "transcript_path"
+    >
+  >;
 
 interface SessionRow extends Omit<SessionRecord, "labels" | "add_dirs" | "external" | "execution_binding"> {
   labels: string;
@@ -93,15 +98,19 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
   const insert = statement(
     db,
     `INSERT INTO sessions (id, project_root, cwd, harness, title, status, launch_mode, permission, model, add_dirs,
-       labels, conversation_id, familiar_id, created_at, updated_at, last_activity_at)
-     VALUES (:id, :project_root, :cwd, :harness, :title, 'created', :launch_mode, :permission, :model, :add_dirs,
-       :labels, :conversation_id, :familiar_id, :at, :at, :at)`,
+       labels, conversation_id, familiar_id, caller_familiar_id, external, transcript_path,
+       created_at, updated_at, last_activity_at)
+     VALUES (:id, :project_root, :cwd, :harness, :title, :status, :launch_mode, :permission, :model, :add_dirs,
+       :labels, :conversation_id, :familiar_id, :caller_familiar_id, :external, :transcript_path,
+       :at, :at, :at)`,
   );
   const byId = statement<SessionRow>(db, "SELECT * FROM sessions WHERE id = :id");
-  const live = statement<SessionRow>(db, "SELECT * FROM sessions WHERE status IN ('created', 'running')");
+  // What was only registered with Coven runs elsewhere: its status is told by others and nothing here can end it.
+  const isOurs = "status IN ('created', 'running') AND external = 0";
+  const live = statement<SessionRow>(db, `SELECT * FROM sessions WHERE ${isOurs}`);
   const liveCount = statement<{ count: number }>(
     db,
-    "SELECT count(*) AS count FROM sessions WHERE status IN ('created', 'running')",
+    `SELECT count(*) AS count FROM sessions WHERE ${isOurs}`,
   );
   const list = statement<SessionRow>(
     db,
@@ -134,17 +143,20 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
   return {
     find,
 
-    /** Writes the record in state `created`, with its status event. */
-    create(session: NewSession, run: string): void {
+    /** Writes the record in its first state, with its status event. */
+    create(session: NewSession, run: string | null, status: SessionStatus = "created"): void {
       write(() => {
-        const { labels, add_dirs, ...fields } = session;
+        const { labels = [], add_dirs = [], external = false, ...fields } = session;
         insert.run({
+          ...absent,
           ...fields,
+          status,
           labels: JSON.stringify(labels),
           add_dirs: JSON.stringify(add_dirs),
+          external: external ? 1 : 0,
           at: now(),
         });
-        events.append(session.id, run, "status", { from: null, to: "created" });
+        events.append(session.id, run, "status", { from: null, to: status });
       });
     },
 
@@ -194,6 +206,15 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
   };
 }
 
+const absent = {
+  permission: null,
+  model: null,
+  conversation_id: null,
+  familiar_id: null,
+  caller_familiar_id: null,
+  transcript_path: null,
+};
+
 function toRecord({ labels, add_dirs, external, ...row }: SessionRow): SessionRecord {
   return {
     id: row.id,
@@ -219,6 +240,7 @@ function toRecord({ labels, add_dirs, external, ...row }: SessionRow): SessionRe
     add_dirs: stringList(add_dirs),
     harness_session_id: row.harness_session_id,
     last_activity_at: row.last_activity_at,
+    caller_familiar_id: row.caller_familiar_id,
   };
 }
 
