@@ -118,7 +118,8 @@ export async function startDaemon(home: Home, version: string, program: string):
       invoke: createInvoke(runtime, log),
       caller: (signal, env): Caller => ({ kind: "owner", surface: "http", signal, env }),
       data: {
-        follow: (session, afterSeq, signal) => reader.follow(session, afterSeq, signal),
+        follow: (sessions, afterSeq, signal) => reader.follow(sessions, afterSeq, signal),
+        lastSeq: () => reader.lastSeq(),
         output: (session, afterSeq) => reader.output(session, afterSeq),
         requireSession: (session) => void sessions.get(session),
         attach: (session) => terminals.attach(session),

@@ -16,7 +16,7 @@ import { encodeFailure } from "./failure.ts";
 import { addLifecycle } from "./lifecycle.ts";
 import { addRoutes } from "./routes.ts";
 import type { Services } from "./services.ts";
-import { addStreams } from "./streams.ts";
+import { acceptConstraint, addStreams } from "./streams.ts";
 
 /** Largest body, bytes: the published limit. */
 const bodyBytesMax = 4 * 1024 * 1024;
@@ -29,7 +29,11 @@ const apiPrefix = "/api/v1";
 export async function listen(socket: string, services: Services, log: Log): Promise<FastifyInstance> {
   const app = fastify({
     bodyLimit: bodyBytesMax,
-    routerOptions: { maxParamLength: idCharactersMax, ignoreTrailingSlash: false },
+    routerOptions: {
+      maxParamLength: idCharactersMax,
+      ignoreTrailingSlash: false,
+      constraints: { accept: acceptConstraint },
+    },
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     return503OnClosing: false,

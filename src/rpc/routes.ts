@@ -3,10 +3,11 @@
  */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { jsonObject, pathId, query, untilGone, wholeNumber } from "./request.ts";
+import { rituals } from "./rituals.ts";
 import type { Services } from "./services.ts";
 
-interface Route {
-  readonly method: "GET" | "POST";
+export interface Route {
+  readonly method: "GET" | "POST" | "DELETE";
   readonly path: string;
   readonly action: string;
   readonly decode: (request: FastifyRequest) => Record<string, unknown>;
@@ -41,6 +42,12 @@ const routes: readonly Route[] = [
   },
   {
     method: "GET",
+    path: "/sessions/:id/events",
+    action: "events",
+    decode: (request) => ({ ...pageArguments(request), ...bySession(request) }),
+  },
+  {
+    method: "GET",
     path: "/events",
     action: "events",
     decode: (request) => ({ session: query(request).get("sessionId"), ...pageArguments(request) }),
@@ -48,7 +55,7 @@ const routes: readonly Route[] = [
 ];
 
 export function addRoutes(app: FastifyInstance, { invoke, caller }: Services): void {
-  for (const { method, path, action, decode, encode, status = 200 } of routes) {
+  for (const { method, path, action, decode, encode, status = 200 } of [...routes, ...rituals]) {
     app.route({
       method,
       url: path,
@@ -66,7 +73,7 @@ function launchArguments(request: FastifyRequest): Record<string, unknown> {
 }
 
 /** As published, a limit out of range is brought into it. */
-export function pageArguments(request: FastifyRequest): Record<string, unknown> {
+function pageArguments(request: FastifyRequest): Record<string, unknown> {
   const parameters = query(request);
   const limit = wholeNumber(parameters, "limit");
   return {

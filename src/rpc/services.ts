@@ -4,7 +4,14 @@ import type { Caller, Invoke } from "../capabilities/capability.ts";
 
 /** The data plane: terminal bytes and growing logs do not pass through the actions. */
 export interface DataPlane {
-  readonly follow: (session: string, afterSeq: number, signal: AbortSignal) => AsyncGenerator<EventRecord[]>;
+  /** Of the named sessions, or of all. */
+  readonly follow: (
+    sessions: readonly string[] | undefined,
+    afterSeq: number,
+    signal: AbortSignal,
+  ) => AsyncGenerator<EventRecord[]>;
+  /** The end of the log. */
+  readonly lastSeq: () => number;
   readonly output: (session: string, afterSeq: number) => Generator<Buffer, number>;
   /** Throws `session_not_found`. */
   readonly requireSession: (session: string) => void;

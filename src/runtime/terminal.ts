@@ -32,7 +32,7 @@ export class Terminals {
 
   /** Ends when the session has ended and everything it printed was given. */
   async *#output(session: string, afterSeq: number, signal: AbortSignal): AsyncGenerator<Buffer> {
-    const wakeups = this.#growth.wakeups(session, signal);
+    const wakeups = this.#growth.wakeups([session], signal);
     try {
       let seq = afterSeq;
       while (!signal.aborted) {
