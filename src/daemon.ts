@@ -122,7 +122,7 @@ export async function startDaemon(home: Home, version: string, program: string):
         lastSeq: () => reader.lastSeq(),
         output: (session, afterSeq) => reader.output(session, afterSeq),
         requireSession: (session) => void sessions.get(session),
-        attach: (session) => terminals.attach(session),
+        attach: (session, wanted, told) => terminals.attach(session, wanted, told),
       },
       stop: ({ keep }) => (stopping ??= stop(keep)),
     };

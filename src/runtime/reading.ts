@@ -1,6 +1,6 @@
 /** Reading the log: pages of events, raw output, and the end of a session as clean text. */
 import type { EventRecord } from "../events.ts";
-import { type Page, pageEventsMax } from "../store/events.ts";
+import { type OutputRow, type Page, pageEventsMax } from "../store/events.ts";
 import type { Store } from "../store/store.ts";
 import { tailOf } from "../text/clean.ts";
 import { createTranscript } from "../text/transcript.ts";
@@ -62,11 +62,15 @@ export class LogReader {
     }
   }
 
+  /** What the session printed after a place, row by row, as much as is streamed at once. */
+  outputRows = (session: string, afterSeq: number): OutputRow[] =>
+    this.#store.events.output(session, afterSeq, outputRowsAtOnce);
+
   /** Everything the session printed, in pieces; no read of the store is held between two of them. */
   *output(session: string, afterSeq: number): Generator<Buffer, number> {
     let seq = afterSeq;
     for (;;) {
-      const rows = this.#store.events.output(session, seq, outputRowsAtOnce);
+      const rows = this.outputRows(session, seq);
       const last = rows.at(-1);
       if (last === undefined) return seq;
       seq = last.seq;
