@@ -113,6 +113,8 @@ export function createClient(endpoint: Endpoint, origin: string) {
       const url =
         endpoint.kind === "socket" ? `ws+unix:${endpoint.path}:${path}` : new URL(path, endpoint.url);
       const socket = new WebSocket(url, { headers: target.headers });
+      // Whoever listens is told; for others the close that follows is enough.
+      socket.on("error", () => undefined);
       socket.on("unexpected-response", (_, response) => {
         void failureOf(response, endpoint).then((failure) => {
           socket.emit("error", failure);

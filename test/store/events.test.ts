@@ -49,6 +49,14 @@ test("rows of a few sessions are found in order among many of others, each once,
     }
     expect(seen).toEqual(wanted);
   }
+  const all = { limit: 100_000, bytesMax: 10 ** 9 };
+  const seqs: number[] = [];
+  for (let seq = 0, hasMore = true; hasMore;) {
+    const page = store.events.following(["a", "b", "other"], seq, all);
+    seqs.push(...page.events.map((event) => event.seq));
+    ({ seq, hasMore } = page);
+  }
+  expect(seqs).toEqual(Array.from({ length: store.events.lastSeq() }, (_, index) => index + 1));
   expect(store.events.following(["a", "b"], 10 ** 9, { limit: 5, bytesMax: 10 })).toEqual({
     events: [],
     seq: 10 ** 9,
