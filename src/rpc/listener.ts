@@ -23,6 +23,13 @@ const bodyBytesMax = 4 * 1024 * 1024;
 /** Longest id in a path, characters; beyond it the path is no route. */
 const idCharactersMax = 1024;
 
+/** Connections that may wait to be accepted: a thousand at once are no reason to refuse one. */
+const waitingConnectionsMax = 1024;
+/** How long a client may take to send its headers, and a whole request, ms: the published limit. */
+const requestMsMax = 60_000;
+/** How often those are looked for that take longer, ms. */
+const lateCheckMs = 1000;
+
 const apiPrefix = "/api/v1";
 
 /** Binds the socket; resolves once it serves. */
@@ -35,6 +42,8 @@ export async function listen(socket: string, services: Services, log: Log): Prom
       constraints: { accept: acceptConstraint },
     },
     exposeHeadRoutes: false,
+    requestTimeout: requestMsMax,
+    http: { headersTimeout: requestMsMax, connectionsCheckingInterval: lateCheckMs },
     forceCloseConnections: true,
     return503OnClosing: false,
     frameworkErrors: (_, request, reply) => {
@@ -62,7 +71,7 @@ export async function listen(socket: string, services: Services, log: Log): Prom
     );
   }
   addAttach(app, services, log);
-  await app.listen({ path: socket });
+  await app.listen({ path: socket, backlog: waitingConnectionsMax });
   makePrivate(socket);
   return app;
 }

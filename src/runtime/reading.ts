@@ -62,15 +62,15 @@ export class LogReader {
     }
   }
 
-  /** What the session printed after a place, row by row, as much as is streamed at once. */
-  outputRows = (session: string, afterSeq: number): OutputRow[] =>
-    this.#store.events.output(session, afterSeq, outputRowsAtOnce);
+  /** What the session printed after a place, row by row. */
+  outputRows = (session: string, afterSeq: number, rowsMax: number): OutputRow[] =>
+    this.#store.events.output(session, afterSeq, rowsMax);
 
   /** Everything the session printed, in pieces; no read of the store is held between two of them. */
   *output(session: string, afterSeq: number): Generator<Buffer, number> {
     let seq = afterSeq;
     for (;;) {
-      const rows = this.outputRows(session, seq);
+      const rows = this.outputRows(session, seq, outputRowsAtOnce);
       const last = rows.at(-1);
       if (last === undefined) return seq;
       seq = last.seq;

@@ -13,6 +13,9 @@ import type { Growth } from "./growth.ts";
 import type { LogReader } from "./reading.ts";
 import type { LiveSessions } from "./sessions.ts";
 
+/** Rows a terminal is given at once, up to 128 KB: it is all that is kept for one that takes nothing. */
+const rowsAtOnce = 8;
+
 type WantedControl = "control" | "take" | "view";
 
 /** One attached terminal. */
@@ -93,7 +96,7 @@ export class Terminals {
       while (!signal.aborted) {
         const wasLive = isLive(this.#sessions.get(session).status);
         const queriesAfter = await viewer.queriesAfter;
-        const rows = this.#reader.outputRows(session, seq);
+        const rows = this.#reader.outputRows(session, seq, rowsAtOnce);
         const last = rows.at(-1);
         if (last === undefined) {
           if (!wasLive) break;

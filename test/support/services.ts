@@ -1,0 +1,14 @@
+/** What the socket needs of a daemon, where there is none: for what the socket itself does. */
+import { Failure } from "../../src/errors.ts";
+import type { Services } from "../../src/rpc/services.ts";
+
+const absent = (): never => {
+  throw new Failure("runtime_unavailable", "there is no daemon behind this socket");
+};
+
+export const stubServices: Services = {
+  invoke: async () => absent(),
+  caller: (signal, env) => ({ kind: "owner", surface: "http", signal, env }),
+  data: { follow: absent, lastSeq: absent, output: absent, requireSession: absent, attach: absent },
+  stop: async () => absent(),
+};
