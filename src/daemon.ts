@@ -139,11 +139,12 @@ export async function startDaemon(home: Home, version: string, program: string):
         intentId,
       }),
       data: {
-        follow: (session, afterSeq, signal) => reader.follow(session, afterSeq, signal),
+        follow: (sessions, afterSeq, signal) => reader.follow(sessions, afterSeq, signal),
+        lastSeq: () => reader.lastSeq(),
         output: (session, afterSeq) => reader.output(session, afterSeq),
         requireSession: (session) => void sessions.get(session),
         requireLive: (session) => sessions.requireLive(session),
-        attach: (session) => terminals.attach(session),
+        attach: (session, wanted, told) => terminals.attach(session, wanted, told),
       },
       stop: ({ keep }) => (stopping ??= stop(keep)),
     };

@@ -1,16 +1,16 @@
 /**
  * `rejoin`: a session's terminal, replayed from its log and then live; or, of a structured session, its conversation.
  *
- * The replay is read from the log up to a place, the terminal is attached from there, so nothing is shown twice or
- * left out. A daemon that goes away meanwhile is waited for, and the terminal attached again from where it was.
+ * A daemon that goes away meanwhile is waited for, and the terminal attached again from where it was.
  */
-import { Argument } from "commander";
+import { Argument, Option } from "commander";
 import { record } from "../capabilities/record.ts";
 import { Failure } from "../errors.ts";
+import type { WantedControl } from "../rpc/client.ts";
 import { atScreen } from "./attached.ts";
 import { type Standing, exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { follow, followText, write } from "./follow.ts";
-import { textOf } from "./given.ts";
+import { isGiven, textOf } from "./given.ts";
 import { resolveId, shortId } from "./ids.ts";
 import { sayingOnInterrupt } from "./interrupt.ts";
 import { takeKeys } from "./keyboard.ts";
@@ -29,9 +29,14 @@ export const rejoin: Verb = {
   summary:
     "Shows a session from its start and stays at it: its terminal with your keys, or its conversation.",
   arguments: [new Argument("<session>", "session id")],
+  options: [
+    new Option("--take", "take the keys, also from another terminal").conflicts("view"),
+    new Option("--view", "only look on, also when no other terminal is at the keys"),
+  ],
   notes: `ctrl-] leaves the session running and gives the terminal back. Without a terminal the bytes are printed as they are.
+One terminal at a time is at the keys; while another one is, this one looks on until it takes them.
 The exit code is the run's, 0 after ctrl-].`,
-  async run(cli, { arguments: [id] }) {
+  async run(cli, { arguments: [id], options }) {
     if (cli.json) {
       throw new Failure("invalid_request", "rejoin: what a session shows is no JSON", {
         hint: "Leave out --json; coven events <session> --json has the session as JSON.",
@@ -39,16 +44,21 @@ The exit code is the run's, 0 after ctrl-].`,
     }
     const session = await resolveId(cli, textOf(id) ?? "");
     const found = record.output.parse(await cli.call("record", { session }));
-    return stayWith(cli, found);
+    const wanted = isGiven(options["take"]) ? "take" : isGiven(options["view"]) ? "view" : "control";
+    return stayWith(cli, found, wanted);
   },
 };
 
 /** Stays until the session has ended, or the person has left; says which, and answers the exit code. */
-export async function stayWith(cli: Cli, session: Session): Promise<number> {
+export async function stayWith(
+  cli: Cli,
+  session: Session,
+  wanted: WantedControl = "control",
+): Promise<number> {
   const standing = await (session.launch_mode !== "interactive"
     ? asText(cli, session.id)
     : isScreen()
-      ? atScreen(cli, session.id)
+      ? atScreen(cli, session.id, wanted)
       : asBytes(cli, session.id));
   process.stderr.write(`coven: session ${shortId(session.id)} ${inWords(standing)}\n`);
   return standing === undefined ? exitCodes.done : exitCodeOf(standing);

@@ -76,13 +76,3 @@ function endsAlternate(text: string): boolean | undefined {
   const last = [...text.matchAll(/\u001b\[\?(?:1049|1047|47)([hl])/g)].at(-1);
   return last && last[1] === "h";
 }
-
-/**
- * A replay without what asks the terminal something: the harness was answered long ago, and an answer now would
- * reach it as keys. Status, position, attributes, modes, colours, sizes, capabilities, keyboard protocol.
- */
-export const withoutQueries = (bytes: Buffer): Buffer =>
-  Buffer.from(bytes.toString("latin1").replace(queries, ""), "latin1");
-
-const queries =
-  /\u001b(?:\[(?:[>=]?\d*c|\??[56]n|\?\d+\$p|>\d*q|\?u|(?:14|16|18|19|21)t)|\](?:4;\d+|1[0-9]);\?(?:\u0007|\u001b\\)|P[+$]q[^\u001b]*\u001b\\)/g;

@@ -1,36 +1,68 @@
 /**
- * The attach stream, a WebSocket at `/api/v1/sessions/:id/attach?afterSeq=N`: one person's terminal.
+ * The attach stream, a WebSocket at `/api/v1/sessions/:id/attach`: one person's terminal. The query has `afterSeq=N` (the
+ * cursor it begins after), `take=true` (the keys, also from somebody else) and `view=true` (never the keys).
  *
- * Server to client: binary frames are what the harness prints, from the cursor on; the socket is closed with code
- * 1000 when the session has ended and everything was sent. Client to server: binary frames are keys, a text frame
- * `{"columns","rows"}` is the size of the window. A refused request is answered 4404 or 4409 with the failure code.
+ * One terminal at a time is at the keys of a session: the first that does not ask only to view, until it leaves or
+ * another takes them. The others look on.
+ *
+ * Server to client: binary frames are what the harness prints, without what it asks a terminal and is answered by
+ * another one (`runtime/terminal.ts`). Text frames are JSON, and a client ignores a type that it does not know:
+ * - `{"type":"control","held","elsewhere"}`, first of all and whenever it changes: whether this terminal is at the keys,
+ *   and whether another one is;
+ * - `{"type":"at","seq"}`: everything up to this place of the log was sent, so a client may come back with it as cursor;
+ * - `{"type":"refused","error":{code,message,…}}`: what was sent last was not taken (`terminal_taken`: not at the keys).
+ * The socket is closed with 1000 when the session has ended and everything was sent, with 1001 when the daemon stops.
+ *
+ * Client to server: binary frames are keys, a text frame `{"columns","rows"}` is the size of the window.
+ *
+ * A request that is refused is answered before it becomes a WebSocket: with the status and the failure, as any other.
  */
-import type { FastifyInstance } from "fastify";
-import type { IncomingMessage } from "node:http";
+import { STATUS_CODES, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import type { FastifyInstance } from "fastify";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import * as z from "zod";
 import { Failure, failures } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { AttachedTerminal, Services } from "./services.ts";
+import { wireFailure } from "./failure.ts";
+import { wholeNumber } from "./request.ts";
+import type { AttachedTerminal, Services, WantedControl } from "./services.ts";
 
 /** Most bytes in one frame from a client: a large paste. */
 const frameBytesMax = 1024 * 1024;
 
+/** Frames of one client that are being handed on; with more of them it is not read from. */
+const framesInHandMax = 16;
+
 /** How long a client may take to answer that the daemon stops, ms, before it is hung up on. */
 const farewellMsMax = 200;
 
-const windowSize = z.object({ columns: z.int().min(1).max(1000), rows: z.int().min(1).max(1000) });
+/** Longest session id, characters: the published limit. */
+const attachPath = /^(?:\/api\/v1)?\/sessions\/([^/]{1,256})\/attach$/;
+
+const sizeMax = 1000;
+const windowSize = z.strictObject({
+  columns: z.int().min(1).max(sizeMax),
+  rows: z.int().min(1).max(sizeMax),
+});
+
+interface Wanted {
+  readonly session: string;
+  readonly afterSeq: number;
+  readonly control: WantedControl;
+}
 
 export function addAttach(app: FastifyInstance, { data }: Services, log: Log): void {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: frameBytesMax });
   app.server.on("upgrade", (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     stream.on("error", () => stream.destroy());
-    const [path = "", search = ""] = (request.url ?? "").split("?");
-    const session = /^(?:\/api\/v1)?\/sessions\/([^/]+)\/attach$/.exec(path)?.[1];
-    if (session === undefined) return void stream.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
-    const afterSeq = Number(new URLSearchParams(search).get("afterSeq") ?? 0);
-    sockets.handleUpgrade(request, stream, head, (socket) => void serve(socket, session, afterSeq));
+    try {
+      const wanted = wantedOf(request.url ?? "");
+      data.requireSession(wanted.session);
+      sockets.handleUpgrade(request, stream, head, (socket) => void serve(socket, wanted));
+    } catch (error) {
+      refuseUpgrade(stream, asFailure(error));
+    }
   });
   // Before the server begins to wait for its connections, of which these are some.
   app.addHook("preClose", async () => {
@@ -38,44 +70,111 @@ export function addAttach(app: FastifyInstance, { data }: Services, log: Log): v
     setTimeout(() => sockets.clients.forEach((socket) => socket.terminate()), farewellMsMax).unref();
   });
 
-  async function serve(socket: WebSocket, session: string, afterSeq: number): Promise<void> {
+  async function serve(socket: WebSocket, { session, afterSeq, control }: Wanted): Promise<void> {
     const gone = new AbortController();
     socket.on("close", () => gone.abort());
     socket.on("error", (err) => log.debug({ err, session }, "an attached client failed"));
     let terminal: AttachedTerminal | undefined;
     try {
-      terminal = data.attach(session);
-      const attached = terminal;
-      socket.on(
-        "message",
-        (frame, isBinary) =>
-          void take(attached, frame, isBinary).catch((error: unknown) => refuse(socket, error)),
-      );
-      for await (const bytes of terminal.output(Number.isSafeInteger(afterSeq) ? afterSeq : 0, gone.signal)) {
-        await new Promise<void>((resolve) => socket.send(bytes, () => resolve()));
+      terminal = data.attach(session, control, (now) => tell(socket, { type: "control", ...now }));
+      takeFrames(socket, terminal);
+      for await (const { bytes, seq } of terminal.output(afterSeq, gone.signal)) {
+        if (bytes.length === 0) continue;
+        const sent = new Promise<void>((resolve) => socket.send(bytes, () => resolve()));
+        if (seq !== undefined) tell(socket, { type: "at", seq });
+        await sent;
       }
       socket.close(1000, "ended");
     } catch (error) {
-      refuse(socket, error);
+      const { code } = asFailure(error);
+      socket.close(4000 + failures[code].http, code);
     } finally {
       await terminal?.detach();
     }
   }
 
-  async function take(terminal: AttachedTerminal, frame: RawData, isBinary: boolean): Promise<void> {
-    const bytes = Buffer.isBuffer(frame)
-      ? frame
-      : Array.isArray(frame)
-        ? Buffer.concat(frame)
-        : Buffer.from(frame);
-    if (isBinary) return terminal.input(bytes);
-    const { columns, rows } = windowSize.parse(JSON.parse(bytes.toString("utf8")));
-    return terminal.resize(columns, rows);
+  /** Hands on what the client sends, in order; reads no further while too much of it is under way. */
+  function takeFrames(socket: WebSocket, terminal: AttachedTerminal): void {
+    let inHand = 0;
+    socket.on("message", (frame, isBinary) => {
+      inHand += 1;
+      if (inHand >= framesInHandMax) socket.pause();
+      void take(terminal, bytesOf(frame), isBinary)
+        .catch((error: unknown) => tell(socket, { type: "refused", error: wireFailure(asFailure(error)) }))
+        .finally(() => {
+          inHand -= 1;
+          socket.resume();
+        });
+    });
   }
 
-  function refuse(socket: WebSocket, error: unknown): void {
-    if (error instanceof Failure) return socket.close(4000 + failures[error.code].http, error.code);
-    log.warn({ err: error }, "an attached client sent what is no frame of ours");
-    socket.close(1003, "invalid_request");
+  /** A bug is logged and told as what it is. */
+  function asFailure(error: unknown): Failure {
+    if (error instanceof Failure) return error;
+    log.error({ err: error }, "an attached client could not be served");
+    return new Failure("internal_error", "something went wrong inside Coven", {
+      hint: "See the daemon's log: coven logs.",
+    });
   }
+}
+
+/** What the path and the query of an upgrade ask for; the id is what stands in the path. */
+function wantedOf(url: string): Wanted {
+  const [path = "", search = ""] = url.split("?");
+  const session = attachPath.exec(path)?.[1];
+  if (session === undefined) throw new Failure("not_found", "Route not found.");
+  const parameters = new Map(new URLSearchParams(search));
+  const [take, view] = [isTrue(parameters, "take"), isTrue(parameters, "view")];
+  if (take && view) {
+    throw new Failure("invalid_request", "take and view exclude each other", {
+      hint: "take=true is for the keys, view=true for looking on.",
+      details: { take: "true", view: "true" },
+    });
+  }
+  const afterSeq = wholeNumber(parameters, "afterSeq") ?? 0;
+  return { session, afterSeq, control: take ? "take" : view ? "view" : "control" };
+}
+
+function isTrue(parameters: ReadonlyMap<string, string>, name: string): boolean {
+  const value = parameters.get(name) ?? "false";
+  if (value === "true" || value === "false") return value === "true";
+  throw new Failure("invalid_request", `${name} must be true or false, not ${value}`, {
+    details: { [name]: value },
+  });
+}
+
+async function take(terminal: AttachedTerminal, bytes: Buffer, isBinary: boolean): Promise<void> {
+  if (isBinary) return terminal.input(bytes);
+  const size = windowSize.safeParse(parsed(bytes.toString("utf8")));
+  if (size.success) return terminal.resize(size.data.columns, size.data.rows);
+  throw new Failure("invalid_request", `no window size: ${bytes.toString("utf8").slice(0, 200)}`, {
+    hint: `Send {"columns","rows"}, each from 1 to ${sizeMax}, as text, and keys as binary frames.`,
+  });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // no size either
+  }
+}
+
+const bytesOf = (frame: RawData): Buffer =>
+  Buffer.isBuffer(frame) ? frame : Array.isArray(frame) ? Buffer.concat(frame) : Buffer.from(frame);
+
+function tell(socket: WebSocket, message: object): void {
+  if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(message));
+}
+
+function refuseUpgrade(stream: Duplex, failure: Failure): void {
+  const { http } = failures[failure.code];
+  const body = JSON.stringify({ error: wireFailure(failure) });
+  const head = [
+    `HTTP/1.1 ${http} ${STATUS_CODES[http] ?? ""}`,
+    "Connection: close",
+    "Content-Type: application/json; charset=utf-8",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  stream.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }

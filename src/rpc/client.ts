@@ -13,6 +13,9 @@ import { contract } from "../capabilities/health.ts";
 import { eventRecord } from "../capabilities/records.ts";
 import { Failure, isFailureCode } from "../errors.ts";
 import type { EventRecord } from "../events.ts";
+import type { WantedControl } from "./services.ts";
+
+export type { WantedControl } from "./services.ts";
 
 export type Endpoint =
   | { readonly kind: "socket"; readonly path: string; readonly token?: string }
@@ -126,15 +129,29 @@ export function createClient(endpoint: Endpoint, origin: string) {
       for await (const chunk of reachable(response, endpoint)) if (Buffer.isBuffer(chunk)) yield chunk;
     },
 
-    /** A terminal on a live session; see `rpc/attach.ts` for its frames. */
-    async attach(session: string, afterSeq: number): Promise<WebSocket> {
+    /**
+     * A terminal on a session; see `rpc/attach.ts` for its frames. Where it is refused, the socket's error is the
+     * daemon's failure.
+     */
+    async attach(session: string, afterSeq: number, control: WantedControl = "control"): Promise<WebSocket> {
       // Only this needs the library; a verb that starts in a blink should not wait for it.
       const { WebSocket } = await import("ws");
       await agree(undefined);
-      const path = `${api}/sessions/${encodeURIComponent(session)}/attach?afterSeq=${afterSeq}`;
-      if (endpoint.kind === "socket")
-        return new WebSocket(`ws+unix:${endpoint.path}:${path}`, { headers: target.headers });
-      return new WebSocket(new URL(path, endpoint.url), { headers: target.headers });
+      const path = `${api}/sessions/${encodeURIComponent(session)}/attach?afterSeq=${afterSeq}${
+        control === "control" ? "" : `&${control}=true`
+      }`;
+      const url =
+        endpoint.kind === "socket" ? `ws+unix:${endpoint.path}:${path}` : new URL(path, endpoint.url);
+      const socket = new WebSocket(url, { headers: target.headers });
+      // Whoever listens is told; for others the close that follows is enough.
+      socket.on("error", () => undefined);
+      socket.on("unexpected-response", (_, response) => {
+        void failureOf(response, endpoint).then((failure) => {
+          socket.emit("error", failure);
+          socket.terminate();
+        });
+      });
+      return socket;
     },
 
     /** Throws `unsupported_api_version` for a daemon that speaks another contract. */

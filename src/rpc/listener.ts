@@ -17,10 +17,17 @@ import { bodyBytesMax, encodeFailure, failureOf } from "./failure.ts";
 import { addLifecycle } from "./lifecycle.ts";
 import { addRoutes } from "./routes.ts";
 import type { Services } from "./services.ts";
-import { addStreams } from "./streams.ts";
+import { acceptConstraint, addStreams } from "./streams.ts";
 
 /** Longest id in a path, characters: no request line that arrives is longer. */
 const idCharactersMax = 16 * 1024;
+
+/** Connections that may wait to be accepted: a thousand at once are no reason to refuse one. */
+const waitingConnectionsMax = 1024;
+/** How long a client may take to send its headers, and a whole request, ms: the published limit. */
+const requestMsMax = 60_000;
+/** How often those are looked for that take longer, ms. */
+const lateCheckMs = 1000;
 
 const apiPrefix = "/api/v1";
 
@@ -29,8 +36,14 @@ export async function listen(socket: string, services: Services, log: Log): Prom
   const app = fastify({
     bodyLimit: bodyBytesMax,
     rewriteUrl: ({ url = "" }) => withRawPath(url),
-    routerOptions: { maxParamLength: idCharactersMax, ignoreTrailingSlash: false },
+    routerOptions: {
+      maxParamLength: idCharactersMax,
+      ignoreTrailingSlash: false,
+      constraints: { accept: acceptConstraint },
+    },
     exposeHeadRoutes: false,
+    requestTimeout: requestMsMax,
+    http: { headersTimeout: requestMsMax, connectionsCheckingInterval: lateCheckMs },
     forceCloseConnections: true,
     return503OnClosing: false,
     clientErrorHandler: hangUp,
@@ -66,7 +79,7 @@ export async function listen(socket: string, services: Services, log: Log): Prom
     );
   }
   addAttach(app, services, log);
-  await app.listen({ path: socket });
+  await app.listen({ path: socket, backlog: waitingConnectionsMax });
   makePrivate(socket);
   return app;
 }

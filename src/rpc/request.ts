@@ -29,15 +29,19 @@ export function jsonBody(request: FastifyRequest): unknown {
   }
 }
 
-/** The query by name; of a repeated parameter the first counts. As published, an id in it is not decoded. */
-export function query({ url }: FastifyRequest): ReadonlyMap<string, string> {
-  const found = new Map<string, string>();
+/** The query by name; of a repeated parameter the first counts. */
+export const query = (request: FastifyRequest): ReadonlyMap<string, string> =>
+  new Map(parameters(request).reverse());
+
+/** All values of a parameter that may be repeated. */
+export const queryAll = (request: FastifyRequest, name: string): string[] =>
+  parameters(request).flatMap(([each, value]) => (each === name ? [value] : []));
+
+/** As published, an id in the query is not decoded. */
+function parameters({ url }: FastifyRequest): [string, string][] {
   const start = url.indexOf("?");
-  if (start < 0) return found;
-  for (const [, name = "", value = ""] of url.slice(start + 1).matchAll(/([^&=]+)=([^&]*)/g)) {
-    if (!found.has(name)) found.set(name, name === "sessionId" ? value : decoded(value));
-  }
-  return found;
+  const found = start < 0 ? [] : url.slice(start + 1).matchAll(/([^&=]+)=([^&]*)/g);
+  return [...found].map(([, name = "", value = ""]) => [name, name === "sessionId" ? value : decoded(value)]);
 }
 
 function decoded(value: string): string {

@@ -17,10 +17,11 @@ import {
   wholeNumber,
   withoutNulls,
 } from "./request.ts";
+import { rituals } from "./rituals.ts";
 import type { Services } from "./services.ts";
 
-interface Route {
-  readonly method: "GET" | "POST";
+export interface Route {
+  readonly method: "GET" | "POST" | "DELETE";
   readonly path: string;
   readonly action: string;
   readonly decode: (request: FastifyRequest) => Record<string, unknown>;
@@ -96,6 +97,12 @@ const routes: readonly Route[] = [
   },
   {
     method: "GET",
+    path: "/sessions/:id/events",
+    action: "events",
+    decode: (request) => ({ ...pageArguments(request), ...bySession(request) }),
+  },
+  {
+    method: "GET",
     path: "/events",
     action: "events",
     decode: (request) => ({ session: query(request).get("sessionId"), ...pageArguments(request) }),
@@ -103,7 +110,7 @@ const routes: readonly Route[] = [
 ];
 
 export function addRoutes(app: FastifyInstance, { invoke, caller, data }: Services): void {
-  for (const { method, path, action, decode, encode, status = 200, live } of routes) {
+  for (const { method, path, action, decode, encode, status = 200, live } of [...routes, ...rituals]) {
     app.route({
       method,
       url: path,
@@ -132,7 +139,7 @@ function nameSession(error: unknown, request: FastifyRequest): never {
 }
 
 /** As published, a limit out of range is brought into it. */
-export function pageArguments(request: FastifyRequest): Record<string, unknown> {
+function pageArguments(request: FastifyRequest): Record<string, unknown> {
   const parameters = query(request);
   const limit = wholeNumber(parameters, "limit");
   const afterSeq = wholeNumber(parameters, "afterSeq");

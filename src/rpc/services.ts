@@ -4,18 +4,46 @@ import type { Caller, Invoke } from "../capabilities/capability.ts";
 
 /** The data plane: terminal bytes and growing logs do not pass through the actions. */
 export interface DataPlane {
-  readonly follow: (session: string, afterSeq: number, signal: AbortSignal) => AsyncGenerator<EventRecord[]>;
+  /** Of the named sessions, or of all. */
+  readonly follow: (
+    sessions: readonly string[] | undefined,
+    afterSeq: number,
+    signal: AbortSignal,
+  ) => AsyncGenerator<EventRecord[]>;
+  /** The end of the log. */
+  readonly lastSeq: () => number;
   readonly output: (session: string, afterSeq: number) => Generator<Buffer, number>;
   /** Throws `session_not_found`. */
   readonly requireSession: (session: string) => void;
   /** Throws `session_not_found` or `session_not_live`. */
   readonly requireLive: (session: string) => void;
-  readonly attach: (session: string) => AttachedTerminal;
+  /** Throws `session_not_found`. `told` hears who is at the keys, at once and whenever that changes. */
+  readonly attach: (
+    session: string,
+    wanted: WantedControl,
+    told: (control: Control) => void,
+  ) => AttachedTerminal;
 }
 
-/** One person's view of a live terminal. */
+/** The keys if nobody has them, the keys in any case, or only to look on. */
+export type WantedControl = "control" | "take" | "view";
+
+/** Who is at the keys: this terminal, another one, or nobody. */
+export interface Control {
+  readonly held: boolean;
+  readonly elsewhere: boolean;
+}
+
+/** One person's view of a terminal. Whoever is not at the keys is refused input and resize with `terminal_taken`. */
 export interface AttachedTerminal {
-  readonly output: (afterSeq: number, signal: AbortSignal) => AsyncGenerator<Buffer>;
+  readonly output: (
+    afterSeq: number,
+    signal: AbortSignal,
+  ) => AsyncGenerator<{
+    readonly bytes: Buffer;
+    /** Everything up to here was given; undefined where that is between two rows. */
+    readonly seq: number | undefined;
+  }>;
   readonly input: (bytes: Buffer) => Promise<void>;
   readonly resize: (columns: number, rows: number) => Promise<void>;
   readonly detach: () => Promise<void>;

@@ -1,19 +1,39 @@
 /**
- * The data plane over HTTP: a session's raw output as bytes, and its events as server-sent events.
+ * The data plane over HTTP: a session's raw output as bytes, and events as server-sent events, of one session
+ * (`/sessions/:id/events`), of several (`/events?sessionId=…&sessionId=…`) or of all that there are and will be
+ * (`/events`), for whoever accepts `text/event-stream`.
+ *
+ * Of each event `id` is its seq, `event` its kind, `data` its record. A stream begins after `Last-Event-ID`, else after
+ * `afterSeq`, else with the first event; `afterSeq=latest` begins with what happens next. The place where it begins is
+ * said at once, as an id without data, so that a reader can come back even before it has seen an event. It ends when
+ * every session it names was sacrificed, or the daemon stops.
  *
  * A stream reads the log from its own cursor and writes only as fast as its reader takes it.
  */
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { pathId, query, untilGone, wholeNumber } from "./request.ts";
-import { pageArguments } from "./routes.ts";
+import { Failure } from "../errors.ts";
+import { pathId, query, queryAll, untilGone, wholeNumber } from "./request.ts";
 import type { Services } from "./services.ts";
 
 /** Between two signs of life on a quiet event stream, ms: below the idle limits of usual clients. */
 const heartbeatMs = 15_000;
 
-export function addStreams(app: FastifyInstance, { invoke, caller, data }: Services): void {
+/** Most sessions named on one stream: as many as one watch takes. */
+const sessionsMax = 256;
+
+const eventStream = "text/event-stream";
+
+export function addStreams(app: FastifyInstance, { data }: Services): void {
+  const stopping = new AbortController();
+  const streams = new Set<Promise<void>>();
+  // Readers are told the end of the stream, and not merely hung up on.
+  app.addHook("preClose", async () => {
+    stopping.abort();
+    await Promise.all(streams);
+  });
+
   app.get("/sessions/:id/output", async (request, reply) => {
     const id = pathId(request);
     data.requireSession(id);
@@ -21,46 +41,85 @@ export function addStreams(app: FastifyInstance, { invoke, caller, data }: Servi
     return reply.type("application/octet-stream").send(Readable.from(data.output(id, afterSeq)));
   });
 
-  app.get("/sessions/:id/events", async (request, reply) => {
-    const session = pathId(request);
-    if (!wantsStream(request)) {
-      const from = caller({ signal: untilGone(reply) });
-      return (await invoke("events", { session, ...pageArguments(request) }, from)).output;
-    }
-    data.requireSession(session);
-    const gone = untilGone(reply);
-    await streamEvents(reply, gone, data.follow(session, startOf(request), gone));
+  const constraints = { accept: eventStream };
+  app.get("/sessions/:id/events", { constraints }, (request, reply) =>
+    stream(request, reply, [pathId(request)]),
+  );
+  app.get("/events", { constraints }, (request, reply) => stream(request, reply, namedSessions(request)));
+
+  async function stream(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    sessions: readonly string[] | undefined,
+  ): Promise<FastifyReply> {
+    for (const session of sessions ?? []) data.requireSession(session);
+    const start = startOf(request);
+    const afterSeq = start === "latest" ? data.lastSeq() : start;
+    const over = AbortSignal.any([untilGone(reply), stopping.signal]);
+    const sent = send(reply, over, afterSeq, data.follow(sessions, afterSeq, over));
+    const settled = sent.finally(() => streams.delete(settled));
+    streams.add(settled);
+    await settled;
     return reply;
-  });
+  }
 }
 
-const wantsStream = (request: FastifyRequest): boolean =>
-  request.headers.accept?.includes("text/event-stream") ?? false;
+/** Has a route of this constraint answer those who accept an event stream, and another of the same path all others. */
+export const acceptConstraint = {
+  name: "accept",
+  storage: <H>() => {
+    const handlers = new Map<unknown, H>();
+    return {
+      get: (accepted: unknown) => handlers.get(accepted) ?? null,
+      set: (accepted: unknown, handler: H) => void handlers.set(accepted, handler),
+    };
+  },
+  deriveConstraint: ({ headers }: IncomingMessage) =>
+    headers.accept?.includes(eventStream) === true ? eventStream : "anything",
+};
+
+/** Undefined for all sessions. */
+function namedSessions(request: FastifyRequest): readonly string[] | undefined {
+  const sessions = [...new Set(queryAll(request, "sessionId"))];
+  if (sessions.length === 0) return undefined;
+  if (sessions.length <= sessionsMax) return sessions;
+  throw new Failure(
+    "invalid_request",
+    `${sessions.length} sessions are named; a stream takes ${sessionsMax}`,
+    {
+      hint: "Name none to follow all, or open several streams.",
+      details: { sessions: sessions.length, sessionsMax },
+    },
+  );
+}
 
 /** A reconnecting reader says where it was by the last id it saw. */
-function startOf(request: FastifyRequest): number {
+function startOf(request: FastifyRequest): number | "latest" {
   const seen = request.headers["last-event-id"];
-  const resumed =
-    typeof seen === "string" ? wholeNumber(new Map([["Last-Event-ID", seen]]), "Last-Event-ID") : undefined;
-  return resumed ?? wholeNumber(query(request), "afterSeq") ?? 0;
+  if (typeof seen === "string") return wholeNumber(new Map([["Last-Event-ID", seen]]), "Last-Event-ID") ?? 0;
+  const parameters = query(request);
+  return parameters.get("afterSeq") === "latest" ? "latest" : (wholeNumber(parameters, "afterSeq") ?? 0);
 }
 
-async function streamEvents(
+async function send(
   reply: FastifyReply,
-  gone: AbortSignal,
+  over: AbortSignal,
+  afterSeq: number,
   pages: ReturnType<Services["data"]["follow"]>,
 ): Promise<void> {
   reply.hijack();
   const { raw } = reply;
-  raw.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
-  raw.flushHeaders();
-  const heartbeat = setInterval(() => raw.write(":\n\n"), heartbeatMs);
+  raw.writeHead(200, { "content-type": eventStream, "cache-control": "no-store" });
+  raw.write(`id: ${afterSeq}\n\n`);
+  const heartbeat = setInterval(() => {
+    if (!raw.writableNeedDrain) raw.write(":\n\n");
+  }, heartbeatMs);
   try {
     for await (const events of pages) {
       const text = events.map(
         (event) => `id: ${event.seq}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`,
       );
-      if (!raw.write(text.join(""))) await drained(raw, gone);
+      if (!raw.write(text.join(""))) await drained(raw, over);
     }
   } finally {
     clearInterval(heartbeat);
@@ -68,16 +127,16 @@ async function streamEvents(
   }
 }
 
-/** Resolves when the reader has taken what was written, or is gone. */
-function drained(raw: ServerResponse, gone: AbortSignal): Promise<void> {
+/** Resolves when the reader has taken what was written, or the stream is over. */
+function drained(raw: ServerResponse, over: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       raw.off("drain", done);
-      gone.removeEventListener("abort", done);
+      over.removeEventListener("abort", done);
       resolve();
     };
     raw.on("drain", done);
-    gone.addEventListener("abort", done);
-    if (gone.aborted) done();
+    over.addEventListener("abort", done);
+    if (over.aborted) done();
   });
 }

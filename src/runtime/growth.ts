@@ -6,8 +6,10 @@ export type Unsubscribe = () => void;
 
 export class Growth {
   readonly #bySession = new Map<string, Set<() => void>>();
+  readonly #ofAll = new Set<() => void>();
 
   tell(sessions: readonly string[]): void {
+    for (const listener of [...this.#ofAll]) listener();
     for (const session of sessions) {
       // A copy: a listener may leave, or another come, while they are told.
       for (const listener of [...(this.#bySession.get(session) ?? [])]) listener();
@@ -15,17 +17,24 @@ export class Growth {
   }
 
   /**
-   * For a reader that looks, finds nothing, and waits: `next` resolves when the session has grown since the last
-   * `next`, or when the signal aborts. Made before the first look, so that nothing falls between.
+   * For a reader that looks, finds nothing, and waits: `next` resolves when one of the sessions (undefined: any at all)
+   * has grown since the last `next`, or when the signal aborts. Made before the first look, so that nothing falls
+   * between.
    */
-  wakeups(session: string, signal: AbortSignal): { next: () => Promise<void>; stop: () => void } {
+  wakeups(
+    sessions: readonly string[] | undefined,
+    signal: AbortSignal,
+  ): { next: () => Promise<void>; stop: () => void } {
     let hasGrown = false;
     let wake: () => void = () => undefined;
     const tell = (): void => {
       hasGrown = true;
       wake();
     };
-    const unsubscribe = this.subscribe(session, tell);
+    const unsubscribes =
+      sessions === undefined
+        ? [this.#subscribeToAll(tell)]
+        : sessions.map((session) => this.subscribe(session, tell));
     signal.addEventListener("abort", tell);
     return {
       next: async () => {
@@ -33,10 +42,15 @@ export class Growth {
         hasGrown = false;
       },
       stop: () => {
-        unsubscribe();
+        for (const unsubscribe of unsubscribes) unsubscribe();
         signal.removeEventListener("abort", tell);
       },
     };
+  }
+
+  #subscribeToAll(listener: () => void): Unsubscribe {
+    this.#ofAll.add(listener);
+    return () => this.#ofAll.delete(listener);
   }
 
   subscribe(session: string, listener: () => void): Unsubscribe {

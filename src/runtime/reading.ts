@@ -1,6 +1,6 @@
 /** Reading the log: pages of events, raw output, and the end of a session as clean text. */
 import type { EventRecord } from "../events.ts";
-import { type Page, pageEventsMax } from "../store/events.ts";
+import { type OutputRow, type Page, pageEventsMax } from "../store/events.ts";
 import type { Store } from "../store/store.ts";
 import { tailOf } from "../text/clean.ts";
 import { createTranscript } from "../text/transcript.ts";
@@ -9,6 +9,9 @@ import { formatCursor } from "./cursor.ts";
 
 /** Rows of output read at once when it is streamed: about 64 of the largest make one megabyte. */
 const outputRowsAtOnce = 64;
+
+/** What a follower is given at once: it is all that is kept for one that does not take it, for each of a thousand. */
+const followedAtOnce = { limit: 500, bytesMax: 128 * 1024 };
 
 /** How far back a tail looks, bytes of payload for each byte wanted, since most of a terminal's output is no text. */
 const lookBackFactor = 16;
@@ -33,30 +36,41 @@ export class LogReader {
     return this.#store.events.before(session, { count, payloadBytesMax });
   }
 
-  /** Events after a cursor as they come, until the session is deleted or the reader leaves. */
-  async *follow(session: string, afterSeq: number, signal: AbortSignal): AsyncGenerator<EventRecord[]> {
+  /**
+   * Events of the named sessions, or of all that there are or will be, as they come, in the order of the log. Ends when
+   * the reader leaves, or none of the named sessions is left. Nothing of the store is held while the reader takes them.
+   */
+  async *follow(
+    sessions: readonly string[] | undefined,
+    afterSeq: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<EventRecord[]> {
     let seq = afterSeq;
-    const growth = this.#growth.wakeups(session, signal);
+    const growth = this.#growth.wakeups(sessions, signal);
     try {
-      while (!signal.aborted && this.#store.sessions.find(session) !== undefined) {
-        const { events } = this.page(session, seq, undefined);
-        const last = events.at(-1);
-        if (last === undefined) await growth.next();
-        else {
-          seq = last.seq;
-          yield events;
-        }
+      while (!signal.aborted) {
+        const page = this.#store.events.following(sessions, seq, followedAtOnce);
+        seq = page.seq;
+        if (page.events.length > 0) yield page.events;
+        // A long search for rare rows lets others have their turn.
+        else if (page.hasMore) await new Promise(setImmediate);
+        else if (sessions?.some((id) => this.#store.sessions.find(id) !== undefined) === false) return;
+        else await growth.next();
       }
     } finally {
       growth.stop();
     }
   }
 
+  /** What the session printed after a place, row by row. */
+  outputRows = (session: string, afterSeq: number, rowsMax: number): OutputRow[] =>
+    this.#store.events.output(session, afterSeq, rowsMax);
+
   /** Everything the session printed, in pieces; no read of the store is held between two of them. */
   *output(session: string, afterSeq: number): Generator<Buffer, number> {
     let seq = afterSeq;
     for (;;) {
-      const rows = this.#store.events.output(session, seq, outputRowsAtOnce);
+      const rows = this.outputRows(session, seq, outputRowsAtOnce);
       const last = rows.at(-1);
       if (last === undefined) return seq;
       seq = last.seq;

@@ -216,10 +216,15 @@ export class LiveSessions {
     await host.call("resize", { runId: run.id, columns, rows });
   }
 
-  /** How many people are attached to the session's terminal now. */
-  async attached(id: string, count: number): Promise<void> {
+  /**
+   * Whether somebody is at the keys of the session's terminal now. Answers the place in the log from which on the
+   * terminal's queries are theirs to answer, undefined where no process asks any.
+   */
+  async attached(id: string, isAttached: boolean): Promise<number | undefined> {
     const run = this.#store.runs.newest(id);
-    await this.#options.hosts.get(run?.host_pid ?? null)?.call("attached", { runId: run?.id ?? "", count });
+    const host = this.#options.hosts.get(run?.host_pid ?? null);
+    const answer = await host?.call("attached", { runId: run?.id ?? "", count: isAttached ? 1 : 0 });
+    return answer?.seq;
   }
 
   /** Ends the whole process tree. Throws `kill_failed` naming what survived; the session stays live then. */

@@ -34,6 +34,16 @@ export interface Page {
   readonly hasMore: boolean;
 }
 
+/** Rows that a reader of many sessions is given at once, and where it goes on; it has seen all when `hasMore` is false. */
+export interface Following {
+  readonly events: EventRecord[];
+  readonly seq: number;
+  readonly hasMore: boolean;
+}
+
+/** How much of the log is searched at once for a few sessions' rows, seqs: some milliseconds where all are theirs. */
+const searchedAtOnce = 5000;
+
 export interface OutputRow {
   readonly seq: number;
   readonly bytes: Buffer;
@@ -51,6 +61,20 @@ export function openEventLog({ db }: Ledger) {
     db,
     `SELECT seq, session_id, kind, payload, bytes, created_at FROM events
      WHERE session_id = :session AND seq > :after ORDER BY seq LIMIT :limit`,
+  );
+  const allAfter = statement<EventRow>(
+    db,
+    `SELECT seq, session_id, kind, payload, bytes, created_at FROM events
+     WHERE seq > :after ORDER BY seq LIMIT :limit`,
+  );
+  // The inner select is answered by the index alone: rows of other sessions are not touched.
+  const severalAfter = statement<EventRow>(
+    db,
+    `SELECT seq, session_id, kind, payload, bytes, created_at FROM events WHERE seq IN (
+       SELECT seq FROM events
+       WHERE session_id IN (SELECT value FROM json_each(:sessions)) AND seq > :after AND seq <= :until
+       ORDER BY seq LIMIT :limit)
+     ORDER BY seq`,
   );
   const outputAfter = statement<OutputRow>(
     db,
@@ -102,18 +126,29 @@ export function openEventLog({ db }: Ledger) {
     },
 
     /** Events after a cursor, at most `limit` and about `pageBytesMax` of them, never none where there are some. */
-    page(session: string, afterSeq: number, limit: number): Page {
-      const events: EventRecord[] = [];
-      let bytes = 0;
-      // Row by row: what is beyond the page would be read for nothing.
-      for (const row of after.iterate({ session, after: afterSeq, limit: limit + 1 })) {
-        const record = toRecord(row);
-        bytes += record.payload_json.length;
-        if (events.length === limit || (events.length > 0 && bytes > pageBytesMax))
-          return { events, hasMore: true };
-        events.push(record);
-      }
-      return { events, hasMore: false };
+    page: (session: string, afterSeq: number, limit: number): Page =>
+      pageOf(after.iterate({ session, after: afterSeq, limit: limit + 1 }), limit, pageBytesMax),
+
+    /** Events of one, several or all sessions after a cursor, at most about `bytesMax` of them. */
+    following(
+      sessions: readonly string[] | undefined,
+      afterSeq: number,
+      { limit, bytesMax }: { limit: number; bytesMax: number },
+    ): Following {
+      const [session] = sessions ?? [];
+      const newest = last.get()?.seq ?? 0;
+      const isSearch = sessions !== undefined && sessions.length > 1;
+      const until = isSearch ? Math.min(newest, afterSeq + searchedAtOnce) : newest;
+      const place = { after: afterSeq, limit: limit + 1 };
+      const rows = isSearch
+        ? severalAfter.iterate({ sessions: JSON.stringify(sessions), until, ...place })
+        : session === undefined
+          ? allAfter.iterate(place)
+          : after.iterate({ session, ...place });
+      const { events, hasMore } = pageOf(rows, limit, bytesMax);
+      const lastSeq = events.at(-1)?.seq ?? afterSeq;
+      if (!hasMore && isSearch) return { events, seq: Math.max(until, afterSeq), hasMore: until < newest };
+      return { events, seq: lastSeq, hasMore };
     },
 
     /** What was printed after a cursor, without a structured harness's standard error. */
@@ -163,6 +198,19 @@ export function openEventLog({ db }: Ledger) {
 
     lastSeq: (): number => last.get()?.seq ?? 0,
   };
+}
+
+/** The first of the rows, as many as fit both limits, at least one where there is one. */
+function pageOf(rows: Iterable<EventRow>, limit: number, bytesMax: number): Page {
+  const events: EventRecord[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    const record = toRecord(row);
+    bytes += record.payload_json.length;
+    if (events.length === limit || (events.length > 0 && bytes > bytesMax)) return { events, hasMore: true };
+    events.push(record);
+  }
+  return { events, hasMore: false };
 }
 
 const isMove = (payload: unknown): payload is { to: SessionStatus } =>

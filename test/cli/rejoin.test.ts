@@ -83,6 +83,29 @@ describe("rejoin in a terminal", () => {
     await coven(["kill", id]);
   });
 
+  it("looks on while another terminal is at the keys, says so, and takes them when asked to", async () => {
+    const { id } = await launch("codex", "--mode", "interactive", "look");
+    const first = openTerminal(made, ["rejoin", id]);
+    await first.shows("window 100x30");
+    const second = openTerminal(made, ["rejoin", id]);
+    await second.shows(`coven rejoin --take ${id.slice(0, 8)} takes them`);
+    second.type("x");
+    await second.shows("\u0007");
+    second.type("\u001d");
+    expect(await second.exited).toBe(0);
+    const third = openTerminal(made, ["rejoin", "--take", id]);
+    await third.shows("screen 80x24");
+    await first.shows("coven: another terminal is at the keys");
+    third.type("t");
+    await Promise.all([first.shows('keys "t"'), third.shows('keys "t"')]);
+    expect(first.text()).not.toContain('keys "x"');
+    const fourth = openTerminal(made, ["rejoin", "--view", id]);
+    await fourth.shows('keys "t"');
+    expect(fourth.text()).not.toContain("another terminal");
+    third.type("q");
+    expect(await Promise.all([first.exited, third.exited, fourth.exited])).toEqual([7, 7, 7]);
+  });
+
   it("leaves a structured session running on ctrl-], and exits 130 on ctrl-c", async () => {
     const terminal = openTerminal(made, ["run", "codex", "stay", "--mode", "nonInteractive"]);
     await terminal.shows(`done in ${project}`);

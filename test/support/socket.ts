@@ -20,7 +20,9 @@ export function send(
 ): Promise<Answer> {
   const text = typeof body === "object" ? JSON.stringify(body) : body;
   return new Promise((resolve, reject) => {
-    const sent = request({ socketPath, method, path, headers: { ...headers } }, (response) => {
+    // Said, since Node's client leaves it out of a DELETE.
+    const length = text === undefined ? {} : { "content-length": Buffer.byteLength(text) };
+    const sent = request({ socketPath, method, path, headers: { ...length, ...headers } }, (response) => {
       const chunks: Buffer[] = [];
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.on("end", () => {

@@ -82,8 +82,9 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
       return {};
     },
     attached: async ({ runId, count }) => {
-      runs.get(runId)?.attached(count);
-      return {};
+      const run = runs.get(runId);
+      run?.attached(count);
+      return run === undefined ? {} : { seq: await run.place() };
     },
     // A run that is still being started is killed once it is.
     kill: async ({ runId, graceMs, as }) => ({

@@ -54,7 +54,10 @@ const params = {
     inputKey: z.string().optional(),
   }),
   resize: runOnly.extend({ columns: z.int(), rows: z.int() }),
-  /** How many people see the terminal; while nobody does, the host answers the terminal's queries. */
+  /**
+   * How many people are at the keys of the terminal, none or one; while nobody is, the host answers the terminal's
+   * queries. Answered with the place in the log from which on it does so, or no longer does.
+   */
   attached: runOnly.extend({ count: z.int() }),
   /** `as`: what the session is once its tree is gone, `killed` when a caller asked, `orphaned` when Coven stops. */
   kill: runOnly.extend({ graceMs: z.int(), as: z.enum(["killed", "orphaned"]) }),
@@ -69,7 +72,7 @@ const results = {
   launch: z.object({ pid: z.int() }),
   input: z.object({}),
   resize: z.object({}),
-  attached: z.object({}),
+  attached: z.object({ seq: z.int().optional() }),
   kill: survivors,
   reap: survivors,
   runs: z.object({ runIds: z.array(z.string()) }),

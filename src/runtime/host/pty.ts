@@ -39,8 +39,7 @@ interface NativePty {
 }
 
 /** Size of a terminal until somebody attaches with another: the published daemon's. */
-const initialColumns = 80;
-const initialRows = 24;
+export const initialSize = { columns: 80, rows: 24 };
 
 /** What is read goes through here and on at once, so that one buffer serves all terminals. */
 const buffer = Buffer.allocUnsafe(64 * 1024);
@@ -72,8 +71,8 @@ export async function spawnInPty(spec: ChildSpec): Promise<Child> {
     spec.args,
     Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
     spec.cwd,
-    initialColumns,
-    initialRows,
+    initialSize.columns,
+    initialSize.rows,
     -1,
     -1,
     true,

@@ -20,7 +20,7 @@ import { endTree } from "./end-tree.ts";
 import type { ProcessInfo } from "./process-info.ts";
 import { identify } from "./processes.ts";
 import type { LaunchSpec } from "./protocol.ts";
-import { spawnInPty } from "./pty.ts";
+import { initialSize, spawnInPty } from "./pty.ts";
 import { createQueryAnswerer } from "./terminal-queries.ts";
 import { createTypist } from "./typing.ts";
 
@@ -68,6 +68,7 @@ export class Run {
   #isInputClosed = false;
   #touchedAt = Number.NEGATIVE_INFINITY;
   #attachedCount = 0;
+  #size = initialSize;
   #endsAs: EndsAs | undefined;
 
   constructor(spec: LaunchSpec, context: RunContext) {
@@ -127,13 +128,23 @@ export class Run {
     });
   }
 
+  /** Gives the terminal another size, which stays when whoever gave it has left. */
   resize(columns: number, rows: number): void {
+    const isSame = columns === this.#size.columns && rows === this.#size.rows;
+    if (isSame || this.spec.transport !== "pty") return;
+    this.#size = { columns, rows };
+    this.#record("resize", this.#size);
     this.#child?.resize(columns, rows);
   }
 
-  /** How many people see the terminal now. */
+  /** How many people are at the keys of the terminal now. */
   attached(count: number): void {
     this.#attachedCount = count;
+  }
+
+  /** Where in the log the run is now: what it has printed so far is up to here. */
+  place(): Promise<number> {
+    return new Promise((resolve) => this.#add(0, () => resolve(this.#context.store.events.lastSeq())));
   }
 
   slowDown(isSlow: boolean): void {

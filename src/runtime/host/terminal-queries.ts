@@ -1,7 +1,9 @@
 /**
- * Answers what a TUI asks its terminal at start, for as long as nobody is attached whose terminal would: some
- * harnesses wait for an answer and give up without one. The answers are the published daemon's where it has one.
+ * Answers what a TUI asks its terminal, for as long as nobody is at its keys whose terminal would: some harnesses wait
+ * for an answer and give up without one. The answers are the published daemon's where it has one; what is not answered
+ * here (colours, sizes in pixels, a newer keyboard) is a terminal's right not to know, and harnesses take it so.
  */
+import { createQuerySplitter } from "../../text/terminal-queries.ts";
 
 const escape = "\u001b";
 
@@ -9,15 +11,17 @@ const escape = "\u001b";
 const answers: ReadonlyMap<string, string> = new Map([
   // DSR: where the cursor is, whether the terminal is well
   ["[6n", `${escape}[1;1R`],
+  ["[?6n", `${escape}[?1;1R`],
   ["[5n", `${escape}[0n`],
-  // DA1: what the terminal can do
+  // DA1: what the terminal can do; asked last of several by programs that wait for no other answer then
   ["[c", `${escape}[?62;c`],
   ["[0c", `${escape}[?62;c`],
+  // DA2: which terminal it is, and of which version
+  ["[>c", `${escape}[>1;10;0c`],
+  ["[>0c", `${escape}[>1;10;0c`],
 ]);
 
-const asked = /\u001b(\[(?:[56]n|0?c))/g;
-/** An end that may become a query with what follows. */
-const unfinished = /\u001b(?:\[[056]?)?$/;
+const modeAsked = /^\[(\??\d+)\$p$/;
 
 export interface QueryAnswerer {
   /** What to write back after this much output, empty when nothing was asked. */
@@ -25,13 +29,12 @@ export interface QueryAnswerer {
 }
 
 export function createQueryAnswerer(): QueryAnswerer {
-  let carry = "";
-  return {
-    answersTo(bytes) {
-      if (carry === "" && !bytes.includes(0x1b)) return "";
-      const text = carry + bytes.toString("latin1");
-      carry = unfinished.exec(text.slice(-3))?.[0] ?? "";
-      return [...text.matchAll(asked)].map(([, query = ""]) => answers.get(query) ?? "").join("");
-    },
-  };
+  const splitter = createQuerySplitter();
+  return { answersTo: (bytes) => splitter.push(bytes).queries.map(answerTo).join("") };
+}
+
+function answerTo(query: string): string {
+  const mode = modeAsked.exec(query)?.[1];
+  // DECRQM: a mode that is not known.
+  return mode === undefined ? (answers.get(query) ?? "") : `${escape}[${mode};0$y`;
 }

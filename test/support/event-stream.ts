@@ -1,0 +1,81 @@
+/** Server-sent events as a reader of any make gets them: blocks of fields, over the socket. */
+import { type IncomingMessage, request } from "node:http";
+import { onTestFinished } from "vitest";
+import { z } from "zod";
+
+export interface Sent {
+  readonly id: string | undefined;
+  readonly event: string | undefined;
+  readonly record: { readonly seq: number; readonly session_id: string; readonly kind: string } | undefined;
+}
+
+export interface EventStream {
+  readonly response: IncomingMessage;
+  /** What comes, in order; over when the stream is, with an error when it was cut off. */
+  readonly sent: AsyncGenerator<Sent, undefined>;
+  /** Everything up to and including the first for which it is true. */
+  readonly until: (isLast: (sent: Sent) => boolean) => Promise<Sent[]>;
+  readonly close: () => void;
+}
+
+export function openResponse(
+  socketPath: string,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    // A connection of its own, as a browser's event source has; a shared pool would make the others wait.
+    const sent = request({ socketPath, path, headers, agent: false }, resolve);
+    sent.on("error", reject);
+    onTestFinished(() => void sent.destroy());
+    sent.end();
+  });
+}
+
+export async function openEventStream(
+  socketPath: string,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<EventStream> {
+  const response = await openResponse(socketPath, path, { accept: "text/event-stream", ...headers });
+  if (response.statusCode !== 200) throw new Error(`answered ${response.statusCode ?? 0}`);
+  const sent = blocksOf(response);
+  return {
+    response,
+    sent,
+    async until(isLast) {
+      const seen: Sent[] = [];
+      for (;;) {
+        const next = await sent.next();
+        if (next.done === true) throw new Error(`the stream ended after ${JSON.stringify(seen.slice(-3))}`);
+        seen.push(next.value);
+        if (isLast(next.value)) return seen;
+      }
+    },
+    close: () => response.destroy(),
+  };
+}
+
+const record = z.object({ seq: z.int(), session_id: z.string(), kind: z.string() });
+
+async function* blocksOf(response: IncomingMessage): AsyncGenerator<Sent, undefined> {
+  let text = "";
+  response.setEncoding("utf8");
+  for await (const chunk of response) {
+    text += String(chunk);
+    const blocks = text.split("\n\n");
+    text = blocks.pop() ?? "";
+    for (const block of blocks) {
+      const fields = new Map(
+        block.split("\n").map((line) => [line.split(": ")[0], line.replace(/^\w+: /, "")]),
+      );
+      const data = fields.get("data");
+      yield {
+        id: fields.get("id"),
+        event: fields.get("event"),
+        record: data === undefined ? undefined : record.parse(JSON.parse(data)),
+      };
+    }
+  }
+  return undefined;
+}

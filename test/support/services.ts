@@ -1,0 +1,21 @@
+/** What the socket needs of a daemon, where there is none: for what the socket itself does. */
+import { Failure } from "../../src/errors.ts";
+import type { Services } from "../../src/rpc/services.ts";
+
+const absent = (): never => {
+  throw new Failure("runtime_unavailable", "there is no daemon behind this socket");
+};
+
+export const stubServices: Services = {
+  invoke: async () => absent(),
+  caller: ({ signal }) => ({ kind: "owner", surface: "http", signal, env: undefined, intentId: undefined }),
+  data: {
+    follow: absent,
+    lastSeq: absent,
+    output: absent,
+    requireSession: absent,
+    requireLive: absent,
+    attach: absent,
+  },
+  stop: async () => absent(),
+};
