@@ -96,9 +96,13 @@ function namedSessions(request: FastifyRequest): readonly string[] | undefined {
 /** A reconnecting reader says where it was by the last id it saw. */
 function startOf(request: FastifyRequest): number | "latest" {
   const seen = request.headers["last-event-id"];
-  if (typeof seen === "string") return wholeNumber(new Map([["Last-Event-ID", seen]]), "Last-Event-ID") ?? 0;
-  const parameters = query(request);
-  return parameters.get("afterSeq") === "latest" ? "latest" : (wholeNumber(parameters, "afterSeq") ?? 0);
+  const asked = query(request);
+  if (typeof seen !== "string" && asked.get("afterSeq") === "latest") return "latest";
+  const seq =
+    typeof seen === "string"
+      ? wholeNumber(new Map([["Last-Event-ID", seen]]), "Last-Event-ID")
+      : wholeNumber(asked, "afterSeq");
+  return Math.max(seq ?? 0, 0);
 }
 
 async function send(

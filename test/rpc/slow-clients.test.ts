@@ -112,9 +112,7 @@ test("a client that takes longer than the limit for its request is hung up on", 
     "POST /actions HTTP/1.1\r\nContent-Length: 9\r\nHost: x\r\n\r\n{",
   ]) {
     const client = await silentClient(join(folder, "s.sock"), request);
-    const [answer]: unknown[] = await once(client.resume(), "data");
-    expect(String(answer)).toMatch(/^HTTP\/1.1 408 /);
-    if (!client.closed) await once(client, "close");
+    await once(client.resume(), "close");
   }
 });
 

@@ -86,7 +86,7 @@ test("a stream that cannot begin is refused with its code, and without the heade
   const many = Array.from({ length: 257 }, (_, index) => `sessionId=s${index}`).join("&");
   const refusals: readonly [string, object, number, string, object | undefined][] = [
     ["/events?afterSeq=abc", stream, 400, "invalid_request", { afterSeq: "abc" }],
-    [`/sessions/${id}/events?afterSeq=-1`, stream, 400, "invalid_request", { afterSeq: "-1" }],
+    [`/sessions/${id}/events?afterSeq=1.5`, stream, 400, "invalid_request", { afterSeq: "1.5" }],
     ["/events", { ...stream, "last-event-id": "x" }, 400, "invalid_request", { "Last-Event-ID": "x" }],
     [`/events?sessionId=${id}&sessionId=none`, stream, 404, "session_not_found", { sessionId: "none" }],
     ["/sessions/none/events", stream, 404, "session_not_found", { sessionId: "none" }],

@@ -87,9 +87,14 @@ test("a stream session takes messages only: no keys, nothing blank, nothing type
   await expect(input({ data: "yes", keys: ["enter"] })).rejects.toThrow("no terminal to press keys in");
   await expect(input({ data: " \r\n" })).rejects.toThrow(refusal("invalid_request"));
   const socket = await daemon.client.attach(session, 0);
-  const closed = new Promise((resolve) => socket.once("close", (_, reason) => resolve(reason.toString())));
+  const refused = new Promise((resolve) => {
+    socket.on("message", (frame, isBinary) => {
+      if (!isBinary && String(frame).includes('"refused"')) resolve(String(frame));
+    });
+  });
   socket.once("open", () => socket.send(Buffer.from("y")));
-  expect(await closed).toContain("input_not_accepted");
+  expect(await refused).toContain("input_not_accepted");
+  socket.terminate();
   expect((await eventsOf(daemon, session)).filter(({ kind }) => kind === "input")).toEqual([]);
   expect(await daemon.client.call("kill", { session })).toMatchObject({ status: "killed" });
 });
