@@ -2,14 +2,20 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { spawn } from "node-pty";
+import { z } from "zod";
 import type { BenchDaemon } from "./daemon.ts";
 import { keepConnection } from "./kept-connection.ts";
 import type { Measured } from "./report.ts";
 import { median, quantile, timed } from "./statistics.ts";
 
 const megabytes = 72;
-const rounds = 3;
+/** In a row, through one daemon. */
+const rounds = 10;
+
+/** Between two questions for health, ms: asking without a pause would keep one of two cores busy by itself. */
+const askEveryMs = 5;
 
 export async function flood(daemon: BenchDaemon): Promise<Measured[]> {
   const file = join(daemon.folder, "megabyte.txt");
@@ -21,6 +27,7 @@ export async function flood(daemon: BenchDaemon): Promise<Measured[]> {
   const bareSpeeds: number[] = [];
   const healthMs: number[] = [];
   const replaySpeeds: number[] = [];
+  const eventSpeeds: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const bareSeconds = (await timed(() => bareReader(daemon.program("bench-flood"), prompt))) / 1000;
     bareSpeeds.push(megabytes / bareSeconds);
@@ -28,6 +35,7 @@ export async function flood(daemon: BenchDaemon): Promise<Measured[]> {
     speeds.push(megabytes / seconds);
     healthMs.push(...health);
     replaySpeeds.push(megabytes / (await replay(daemon, session, wanted)));
+    eventSpeeds.push(megabytes / (await replayEvents(daemon, session, wanted)));
   }
   return [
     {
@@ -35,19 +43,26 @@ export async function flood(daemon: BenchDaemon): Promise<Measured[]> {
       value: median(speeds),
       baseline: median(bareSpeeds),
       unit: "MB/s",
-      note: "aim ≥ 0.6 ×",
+      limit: { of: "ratio", min: 0.6 },
+      note: "aim 0.8",
     },
     {
       what: "GET /health during the flood, p99",
       value: quantile(healthMs, 0.99),
       unit: "ms",
-      note: "aim ≤ 20",
+      limit: { of: "value", max: 20 },
     },
     {
       what: "replay of the flood by /sessions/:id/output",
       value: median(replaySpeeds),
       unit: "MB/s",
-      note: "aim ≥ 300",
+      limit: { of: "value", min: 300 },
+    },
+    {
+      what: "the same as events, page by page",
+      value: median(eventSpeeds),
+      unit: "MB/s",
+      limit: { of: "value", min: 100 },
     },
   ];
 }
@@ -82,7 +97,10 @@ async function throughCoven({ client, project }: BenchDaemon, prompt: string) {
   const connection = await keepConnection(client.socketPath);
   const isOver = new AbortController();
   const asking = (async () => {
-    while (!isOver.signal.aborted) health.push(await timed(() => connection.get("/api/v1/health")));
+    while (!isOver.signal.aborted) {
+      health.push(await timed(() => connection.get("/api/v1/health")));
+      await pause(askEveryMs);
+    }
   })();
   const startedAt = performance.now();
   const { id, cursor } = await client.launch({ harness: "bench-flood", projectRoot: project, prompt });
@@ -102,5 +120,31 @@ async function replay({ client }: BenchDaemon, session: string, wanted: string):
   for await (const piece of response) if (Buffer.isBuffer(piece)) pieces.push(piece);
   const seconds = (performance.now() - startedAt) / 1000;
   if (digestOf(pieces) !== wanted) throw new Error("the flood is not in the log as it was printed");
+  return seconds;
+}
+
+const page = z.object({
+  events: z.array(z.object({ seq: z.int(), kind: z.string(), payload_json: z.string() })),
+  hasMore: z.boolean(),
+});
+const output = z.object({ data: z.string() });
+
+/** Seconds until the last byte of the last page is here; what the reader makes of them is not counted. */
+async function replayEvents({ client }: BenchDaemon, session: string, wanted: string): Promise<number> {
+  const pieces: Buffer[] = [];
+  let seconds = 0;
+  for (let afterSeq = 0, hasMore = true; hasMore;) {
+    const startedAt = performance.now();
+    const response = await client.open(`/sessions/${session}/events?afterSeq=${afterSeq}&limit=1000`, "*/*");
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) if (Buffer.isBuffer(chunk)) chunks.push(chunk);
+    seconds += (performance.now() - startedAt) / 1000;
+    const { events, hasMore: isMore } = page.parse(JSON.parse(Buffer.concat(chunks).toString("utf8")));
+    for (const { kind, payload_json } of events)
+      if (kind === "output") pieces.push(Buffer.from(output.parse(JSON.parse(payload_json)).data));
+    afterSeq = events.at(-1)?.seq ?? afterSeq;
+    hasMore = isMore;
+  }
+  if (digestOf(pieces) !== wanted) throw new Error("the flood is not in the events as it was printed");
   return seconds;
 }

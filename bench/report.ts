@@ -2,15 +2,18 @@
 export interface Measured {
   readonly what: string;
   readonly value: number;
-  readonly unit: "ms" | "MB/s" | "µs";
+  readonly unit: "ms" | "MB/s" | "µs" | "MB";
   /** The same done without Coven, in the same run. */
   readonly baseline?: number;
-  readonly limit?: { readonly of: "value" | "ratio"; readonly max: number };
+  readonly limit?: { readonly of: "value" | "ratio" } & ({ readonly max: number } | { readonly min: number });
   readonly note?: string;
 }
 
-export const isMet = ({ value, baseline, limit }: Measured): boolean =>
-  limit === undefined || (limit.of === "value" ? value : value / (baseline ?? Number.NaN)) <= limit.max;
+export function isMet({ value, baseline, limit }: Measured): boolean {
+  if (limit === undefined) return true;
+  const measured = limit.of === "value" ? value : value / (baseline ?? Number.NaN);
+  return "max" in limit ? measured <= limit.max : measured >= limit.min;
+}
 
 const heads = ["what", "measured", "baseline", "ratio", "limit", "", ""];
 
@@ -32,10 +35,15 @@ function cellsOf(row: Measured): string[] {
     `${rounded(value)} ${unit}`,
     baseline === undefined ? "" : `${rounded(baseline)} ${unit}`,
     baseline === undefined ? "" : `${(value / baseline).toFixed(2)} ×`,
-    limit === undefined ? "" : `≤ ${limit.max} ${limit.of === "ratio" ? "×" : unit}`,
+    limit === undefined ? "" : limitText(limit, unit),
     limit === undefined ? "info" : isMet(row) ? "pass" : "FAIL",
     note,
   ];
+}
+
+function limitText(limit: NonNullable<Measured["limit"]>, unit: string): string {
+  const bound = "max" in limit ? `≤ ${limit.max}` : `≥ ${limit.min}`;
+  return `${bound} ${limit.of === "ratio" ? "×" : unit}`;
 }
 
 const rounded = (value: number): string => value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);

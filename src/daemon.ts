@@ -9,6 +9,7 @@ import { flockSync } from "fs-ext";
 import * as z from "zod";
 import type { Caller } from "./capabilities/capability.ts";
 import { createInvoke } from "./capabilities/invoke.ts";
+import { loadConfig } from "./config.ts";
 import { Failure } from "./errors.ts";
 import { type Home, prepareHome } from "./home.ts";
 import { openLog } from "./log.ts";
@@ -23,6 +24,7 @@ import { HarnessCatalog } from "./runtime/harness-catalog.ts";
 import { scanHarness } from "./runtime/harness-scan.ts";
 import { HostPool } from "./runtime/host-pool.ts";
 import { LogReader } from "./runtime/reading.ts";
+import { type Bounds, Retention } from "./runtime/retention.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { LiveSessions } from "./runtime/sessions.ts";
 import { Terminals } from "./runtime/terminal.ts";
@@ -80,6 +82,8 @@ export async function startDaemon(home: Home, version: string, program: string):
     });
     const reader = new LogReader(store, growth);
     const terminals = new Terminals(sessions, reader, growth);
+    for (const problem of loadConfig(home).problems) log.warn({ code: "config_problem" }, problem);
+    const retention = new Retention({ store, log, bounds: () => boundsOf(home) });
     const daemon = { pid: process.pid, startedAt: new Date().toISOString(), socket: home.socket };
     const runtime: Runtime = {
       version,
@@ -94,6 +98,7 @@ export async function startDaemon(home: Home, version: string, program: string):
       growth,
       intents: store.intents,
       isStoreHeld: isTransient,
+      retention,
       scanHarness: (id) => scanHarness(id, environments.own),
       listSessions: store.sessions.list,
       liveCount: store.sessions.liveCount,
@@ -118,6 +123,7 @@ export async function startDaemon(home: Home, version: string, program: string):
     let stopping: Promise<Stopped> | undefined;
     const stop = async (keep: boolean): Promise<Stopped> => {
       sessions.close();
+      await retention.close();
       const result = keep ? { ended: [], survived: [] } : await sessions.orphanAll(stopGraceMs);
       log.info({ keep, ended: result.ended.map(({ id }) => id) }, "stopping");
       setImmediate(() => void close(keep));
@@ -148,6 +154,7 @@ export async function startDaemon(home: Home, version: string, program: string):
       await createClient({ kind: "socket", path: home.socket }, "daemon").health(),
     );
     log.info(served, "health served");
+    retention.start();
 
     return {
       pid: process.pid,
@@ -162,6 +169,17 @@ export async function startDaemon(home: Home, version: string, program: string):
     log.error({ err: error, code }, "the daemon could not start");
     throw error;
   }
+}
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+/** As the owner's settings say now. */
+function boundsOf(home: Home): Bounds {
+  const { maxAgeDays, maxMegabytes } = loadConfig(home).config.retention;
+  return {
+    maxAgeMs: maxAgeDays === null ? null : maxAgeDays * dayMs,
+    maxBytes: maxMegabytes === null ? null : maxMegabytes * 1_000_000,
+  };
 }
 
 /** One daemon a home: the lock goes with the process, however that ends. */

@@ -15,6 +15,7 @@ export interface Home {
   /** Held (flock) by the one daemon of this home. */
   readonly lock: string;
   readonly adapters: string;
+  readonly config: string;
   readonly logs: string;
   readonly isDefault: boolean;
 }
@@ -32,6 +33,7 @@ export function locateHome(env: NodeJS.ProcessEnv): Home {
     ledger: join(root, "ledger.sqlite3"),
     lock: join(root, "daemon.lock"),
     adapters: join(root, "adapters"),
+    config: join(root, "config.json"),
     logs: join(root, "logs"),
     isDefault: !named,
   };

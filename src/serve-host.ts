@@ -10,6 +10,12 @@ export async function serveHost(home: Home): Promise<void> {
   const log = await openLog(home.logs, "host");
   // A fault in one run must not end the others, which may hold hours of work: it is logged, and the host goes on.
   process.on("uncaughtException", (err) => log.error({ err, code: "internal_error" }, "a fault in the host"));
-  const { socket } = await startHost(home, log);
-  process.stdout.write(`${socket}\n`);
+  try {
+    const { socket } = await startHost(home, log);
+    process.stdout.write(`${socket}\n`);
+  } catch (err) {
+    // A host that nobody knows of would stay for good.
+    log.error({ err, code: "runtime_unavailable" }, "the host could not start");
+    process.exit(1);
+  }
 }

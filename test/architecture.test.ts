@@ -13,6 +13,7 @@ const rooms: Readonly<
   errors: { values: [] },
   events: { values: [] },
   home: { values: ["errors"] },
+  config: { values: [], types: ["home"] },
   log: { values: [] },
   text: { values: ["errors", "events"] },
   store: { values: ["errors", "events"] },
@@ -23,7 +24,7 @@ const rooms: Readonly<
   },
   capabilities: { values: ["errors", "events"], types: ["runtime", "runtime/harness", "store"] },
   rpc: { values: ["capabilities", "errors", "events", "home", "log"] },
-  cli: { values: ["capabilities", "text", "errors", "events", "home", "rpc/client"] },
+  cli: { values: ["capabilities", "text", "errors", "events", "home", "config", "rpc/client"] },
 };
 
 /** What of the host the daemon's own rooms may use: the line to it, and who a process is. */

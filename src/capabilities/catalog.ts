@@ -62,6 +62,7 @@ function harnessRecord(harness: Harness, path: string | undefined): CapabilityRe
     status: path === undefined ? "missingSetup" : "available",
     policy: "allow",
     actions: ["run"],
+    modes: harness.modes,
     authOwner: harness.authOwner,
     ...(path === undefined ? { hint: harness.installHint } : { path }),
   };

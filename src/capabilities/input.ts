@@ -10,7 +10,7 @@ const dataBytesMax = 256 * 1024;
 export const input = capability({
   name: "input",
   summary:
-    "Types into a live interactive session: text as it is, then keys by name, such as enter or ctrl-c.",
+    "Types into a live interactive session, text then keys by name, or says a message to a live stream session.",
   effect: "write",
   input: z.strictObject({
     session: sessionId.describe("session id"),
@@ -18,24 +18,28 @@ export const input = capability({
       .string()
       .refine((text) => Buffer.byteLength(text) <= dataBytesMax, `must be at most ${dataBytesMax} bytes`)
       .optional()
-      .describe("text, sent as it is; a newline is no Enter"),
+      .describe("text, sent as it is; a newline is no Enter. In mode stream a whole message"),
     keys: z.array(keyName).max(100).optional().describe("key names, pressed after the text"),
+    end: z
+      .boolean()
+      .default(false)
+      .describe("closes the input of a stream session, after the text: the harness ends after its turn"),
   }),
   output: z.object({ ok: z.literal(true), accepted: z.literal(true) }),
   failures: ["session_not_found", "session_not_live", "input_not_accepted"],
   tool: true,
   positional: ["session"],
-  async run({ session, data, keys }, { sessions, intent }) {
+  async run({ session, data: text, keys = [], end }, { sessions, intent }) {
     sessions.requireLive(session);
-    const text = (data ?? "") + (keys ?? []).map((key) => bytesOfKey(key) ?? "").join("");
-    if (data === undefined && (keys === undefined || keys.length === 0)) {
+    if (text === undefined && keys.length === 0 && !end) {
       throw new Failure("invalid_request", "input: neither data nor keys were given", {
         hint: "Pass data (text), keys (names such as enter) or both.",
         details: { sessionId: session },
       });
     }
+    const pressed = Buffer.from(keys.map((key) => bytesOfKey(key) ?? "").join(""));
     intent?.announce(session);
-    await sessions.input(session, Buffer.from(text), intent?.key);
+    await sessions.input(session, { text, keys: pressed, end }, intent?.key);
     return { ok: true as const, accepted: true as const };
   },
 });

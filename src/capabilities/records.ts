@@ -69,6 +69,11 @@ export const capabilityRecord = z.object({
   status: z.enum(["available", "planned", "disabled", "missingSetup"]),
   policy: z.enum(["allow", "requiresApproval"]),
   actions: z.array(z.string()),
+  /** Of a harness: the launch modes it has. */
+  modes: z
+    .array(z.enum(["interactive", "nonInteractive", "stream"]))
+    .readonly()
+    .optional(),
   /** Of a harness: who owns its login; Coven stores no credentials. */
   authOwner: z.string().optional(),
   /** Of a harness: where the daemon finds it, or how to install it. */

@@ -14,6 +14,7 @@ import { kill } from "./kill.ts";
 import { list } from "./list.ts";
 import { log } from "./log.ts";
 import { output } from "./output.ts";
+import { prune } from "./prune.ts";
 import { record } from "./record.ts";
 import { refresh } from "./refresh.ts";
 import { register } from "./register.ts";
@@ -38,6 +39,7 @@ const table: readonly Capability[] = [
   archive,
   summon,
   sacrifice,
+  prune,
   discover,
   health,
   refresh,

@@ -27,7 +27,9 @@ export const run = capability({
     launchMode: z
       .enum(["interactive", "nonInteractive", "stream"])
       .default("nonInteractive")
-      .describe("nonInteractive ends by itself, interactive is the harness's own screen in a pty"),
+      .describe(
+        "nonInteractive ends by itself, interactive is the harness's own screen in a pty, stream takes further messages by input until that is ended",
+      ),
     permission: z
       .enum(["read-only", "workspace-write", "full"])
       .optional()

@@ -29,9 +29,6 @@ const spellings: ReadonlyMap<string, string> = new Map([
   ["includeArchived", "--all, --include-archived"],
 ]);
 
-/** Values of the wire that a command line has no use for: it cannot write to a stream of turns. */
-const unoffered: ReadonlySet<string> = new Set(["stream"]);
-
 /** Paths are relative to where the CLI runs; the daemon runs elsewhere. `cwd` is relative to the project root. */
 const paths: ReadonlySet<string> = new Set(["projectRoot", "addDirs"]);
 
@@ -84,8 +81,7 @@ function optionOf(name: string, shape: Property): Option {
   if (type === "array")
     return new Option(`${flags} <value>`, `${description} (may be repeated)`).argParser(repeated);
   const option = new Option(`${flags} <value>`, description);
-  const choices = shape.enum?.filter((choice) => !unoffered.has(choice));
-  return choices === undefined ? option : option.choices(choices);
+  return shape.enum === undefined ? option : option.choices(shape.enum);
 }
 
 /** The action fills its defaults in itself; here they are only shown. */

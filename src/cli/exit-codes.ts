@@ -7,7 +7,7 @@
  * | 0 | done; of a watched session: `completed`, or `idle` |
  * | 1–255 | a watched session `failed`: the exit code of its run |
  * | 128 + n | a watched session was ended by signal n, not by Coven |
- * | 1 | of several watched sessions at least one did not end well; a check of doctor failed |
+ * | 1 | of several watched sessions at least one did not end well; a check of doctor failed, or config.json is wrong |
  * | 3 | `daemon status`: no daemon is running |
  * | 66 | there is no such session, or it was sacrificed while it was watched |
  * | 72 | the harness could not be launched |

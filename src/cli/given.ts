@@ -26,13 +26,14 @@ const units: ReadonlyMap<string, number> = new Map([
   ["s", 1000],
   ["m", 60_000],
   ["h", 3_600_000],
+  ["d", 86_400_000],
 ]);
 
-/** `500ms`, `30s`, `5m`, `2h` or a bare number of seconds, as ms. */
+/** `500ms`, `30s`, `5m`, `2h`, `30d` or a bare number of seconds, as ms. */
 export function duration(text: string): number {
-  const [, number = "", unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|)$/.exec(text) ?? [];
+  const [, number = "", unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d|)$/.exec(text) ?? [];
   const factor = units.get(unit);
   if (number === "" || factor === undefined)
-    throw new InvalidArgumentError("It must be a time such as 500ms, 30s, 5m or 2h.");
+    throw new InvalidArgumentError("It must be a time such as 500ms, 30s, 5m, 2h or 30d.");
   return Math.round(Number(number) * factor);
 }

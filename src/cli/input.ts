@@ -20,19 +20,22 @@ export const input: Verb = {
       "--key <name>",
       `key to press after the text: ${keyNames.join(", ")} (may be repeated)`,
     ).argParser(repeated),
+    new Option("--end", "close the input of a stream session, after the text: it ends after its turn"),
     new Option("--raw", "send exactly these bytes: the last newline stays a newline"),
     intentOption,
   ],
-  notes: "A newline at the end of the text is sent as Enter, one inside it as it is.",
+  notes: `A newline at the end of the text is sent as Enter, one inside it as it is; in mode stream the text is one message.
+Standard input is not read when a key or --end is given.`,
   async run(cli, given) {
     const {
       arguments: [id, words],
       options,
     } = given;
     const keys = textsOf(options["key"]);
+    const end = isGiven(options["end"]);
     const text =
       textOf(words) ??
-      (keys.length > 0
+      (keys.length > 0 || end
         ? undefined
         : await standardInput({
             verb: "input",
@@ -41,7 +44,12 @@ export const input: Verb = {
           }));
     const data = text === undefined || isGiven(options["raw"]) ? text : text.replace(/\r?\n$/, "\r");
     const session = await resolveId(cli, textOf(id) ?? "");
-    const args = { session, ...(data === undefined ? {} : { data }), ...(keys.length === 0 ? {} : { keys }) };
+    const args = {
+      session,
+      ...(data === undefined ? {} : { data }),
+      ...(keys.length === 0 ? {} : { keys }),
+      ...(end ? { end } : {}),
+    };
     const answer = await cli.call("input", args, intentOf(given));
     if (cli.json) process.stdout.write(jsonText(answer));
     return exitCodes.done;

@@ -34,6 +34,18 @@ export function fields(entries: readonly (readonly [string, string | number | nu
   );
 }
 
+const sizes = [
+  ["GB", 1e9],
+  ["MB", 1e6],
+  ["KB", 1e3],
+] as const;
+
+/** Bytes in the largest unit that fits. */
+export function size(bytes: number): string {
+  const [unit, one] = sizes.find(([, one]) => bytes >= one) ?? ["bytes", 1];
+  return `${Number((bytes / one).toFixed(1))} ${unit}`;
+}
+
 const steps = [
   ["d", 86_400],
   ["h", 3600],

@@ -13,6 +13,8 @@ const written: ReadonlyMap<string, () => Promise<readonly Verb[]>> = new Map([
   ["output", async () => [(await import("./output.ts")).output]],
   ["daemon", async () => (await import("./daemon.ts")).daemonVerbs],
   ["logs", async () => [(await import("./logs.ts")).logs]],
+  ["prune", async () => [(await import("./prune.ts")).prune]],
+  ["config", async () => [(await import("./config.ts")).config]],
   ["doctor", async () => [(await import("./doctor.ts")).doctor]],
 ]);
 

@@ -60,7 +60,7 @@ export class Casts {
     return {
       accepted: true,
       cast_id: payload.cast_id,
-      echo: target === null ? code : `${code} → ${target}`,
+      echo: target === null ? payload.code : `${payload.code} → ${target}`,
     };
   }
 

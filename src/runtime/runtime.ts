@@ -5,6 +5,7 @@ import type { ExternalSessions } from "./external.ts";
 import type { HarnessCatalog } from "./harness-catalog.ts";
 import type { HarnessScan } from "./harness-scan.ts";
 import type { LogReader } from "./reading.ts";
+import type { Retention } from "./retention.ts";
 import type { LiveSessions } from "./sessions.ts";
 import type { Watches } from "./watch.ts";
 import type { Growth } from "./growth.ts";
@@ -32,6 +33,7 @@ export interface Runtime {
   /** Whether the error says that the store takes no writes now. */
   readonly isStoreHeld: (error: unknown) => boolean;
 
+  readonly retention: Retention;
   /** What a harness finds in the user's folders when it is launched. */
   readonly scanHarness: (id: string) => HarnessScan;
   readonly listSessions: (filter: ListFilter) => SessionRecord[];

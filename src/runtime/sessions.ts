@@ -16,6 +16,7 @@ import type { HarnessCatalog } from "./harness-catalog.ts";
 import type { LaunchMode, Permission } from "./harness/harness.ts";
 import type { EndsAs } from "./host/run.ts";
 import type { HostPool } from "./host-pool.ts";
+import { type SessionInput, inputFor } from "./input.ts";
 import { requireOwn } from "./external.ts";
 import { canonicalDirectory, resolvePlace } from "./project-root.ts";
 
@@ -195,20 +196,14 @@ export class LiveSessions {
     return { session: this.get(sessionId), runId, cursorSeq };
   }
 
-  /** What comes again under the same key is not typed again. */
-  async input(id: string, bytes: Buffer, inputKey?: string): Promise<void> {
+  /**
+   * What comes again under the same key is not typed again. Throws `input_not_accepted` for what the session's mode
+   * does not take.
+   */
+  async input(id: string, input: SessionInput, inputKey?: string): Promise<void> {
     const { session, run, host } = this.#live(id);
-    if (session.launch_mode === "nonInteractive") {
-      throw new Failure(
-        "input_not_accepted",
-        `session ${id} was launched as nonInteractive and reads no input`,
-        {
-          hint: "Launch with launchMode interactive to type into a session.",
-          details: { sessionId: id, launchMode: session.launch_mode },
-        },
-      );
-    }
-    await host.call("input", { runId: run.id, dataBase64: bytes.toString("base64"), inputKey });
+    const messageOf = (text: string) => this.#options.harnesses.get(session.harness).message?.(text);
+    await host.call("input", { runId: run.id, ...inputFor(session, input, messageOf), inputKey });
   }
 
   /** Throws `session_not_found` or `session_not_live`. */

@@ -23,7 +23,7 @@ export class Terminals {
     void this.#count(session, 1);
     return {
       output: (afterSeq: number, signal: AbortSignal) => this.#output(session, afterSeq, signal),
-      input: (bytes: Buffer) => this.#sessions.input(session, bytes),
+      input: (bytes: Buffer) => this.#sessions.input(session, { text: undefined, keys: bytes, end: false }),
       resize: (columns: number, rows: number) =>
         this.#sessions.resize(session, columns, rows).catch(ignoreEnded),
       detach: () => this.#count(session, -1),

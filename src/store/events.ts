@@ -105,7 +105,8 @@ export function openEventLog({ db }: Ledger) {
     page(session: string, afterSeq: number, limit: number): Page {
       const events: EventRecord[] = [];
       let bytes = 0;
-      for (const row of after.all({ session, after: afterSeq, limit: limit + 1 })) {
+      // Row by row: what is beyond the page would be read for nothing.
+      for (const row of after.iterate({ session, after: afterSeq, limit: limit + 1 })) {
         const record = toRecord(row);
         bytes += record.payload_json.length;
         if (events.length === limit || (events.length > 0 && bytes > pageBytesMax))

@@ -3,6 +3,7 @@ import { openLedger } from "./database.ts";
 import { openEventLog } from "./events.ts";
 import { openHosts } from "./hosts.ts";
 import { openIntents } from "./intents.ts";
+import { openPruning } from "./prune.ts";
 import { openRuns } from "./runs.ts";
 import { openSessions } from "./sessions.ts";
 
@@ -20,6 +21,7 @@ export function openStore(path: string) {
     hosts: openHosts(ledger),
     intents: openIntents(ledger),
     writeWhenFree: ledger.writeWhenFree,
+    pruning: openPruning(ledger),
     scrub: ledger.scrub,
     writePatiently: ledger.writePatiently,
     close: ledger.close,

@@ -53,6 +53,11 @@ export function createTranscript(): Transcript {
       isContinued = more === true;
       return `${head}${text}${isContinued ? "" : "\n"}`;
     }),
+    output_truncated: on(
+      eventPayloads.output_truncated,
+      ({ droppedEvents, droppedBytes }) =>
+        `[pruned] ${droppedEvents} events with ${droppedBytes} bytes were here\n`,
+    ),
     tool: on(eventPayloads.tool, ({ name, state, input, output }) => {
       if (state === "started") return `[${name}] ${input ?? ""}\n`;
       return state === "failed" ? `[${name} failed] ${output ?? ""}\n` : "";

@@ -207,6 +207,22 @@ describe("input", () => {
   });
 });
 
+describe("a stream session", () => {
+  it("is spoken to by input, shows the conversation, and ends with --end", async () => {
+    const { id } = await launch("claude", "first", "--mode", "stream");
+    expect((await coven(["input", id, "--end", "last\n"])).code).toBe(0);
+    expect((await coven(["watch", id])).code).toBe(0);
+    // The second message may come before the first is answered.
+    const { stdout } = await coven(["rejoin", id]);
+    expect(stdout.trimEnd().split("\n").sort()).toEqual([
+      "> first",
+      "> last",
+      'user said "first"',
+      'user said "last"',
+    ]);
+  });
+});
+
 describe("rituals and lists", () => {
   it("archives, lists, summons and sacrifices by a prefix of the id", async () => {
     const { id } = await launch("codex", "a title of its own");

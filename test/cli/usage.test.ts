@@ -138,7 +138,7 @@ describe("bad input gets a code, a sentence and what to do next", () => {
       args: ["run", "codex", "x", "--mode", "tui"],
       exit: 64,
       code: "invalid_request",
-      says: "interactive, nonInteractive.",
+      says: "interactive, nonInteractive, stream.",
       hint: "coven run --help",
     },
     {

@@ -1,7 +1,7 @@
 /**
  * Claude Code's `--output-format stream-json`: `system/init` names the conversation, `assistant` lines carry one
  * content block each, `user` lines carry tool results (and echoes of what was sent, which are dropped), `result` ends
- * a turn. Measured with 2.1.197: a turn whose every tool was denied exits 0 with `subtype: "success"`; a model error
+ * a turn. In mode stream `init` comes again with each turn; it is told when it names another conversation. Measured with 2.1.197: a turn whose every tool was denied exits 0 with `subtype: "success"`; a model error
  * has `subtype: "success"` too, so only `is_error` tells.
  */
 import * as z from "zod";
@@ -14,6 +14,14 @@ const openToolsMax = 1000;
 
 export function createClaudeParser(): OutputParser {
   const openTools = new Map<string, string>();
+  let conversation: string | undefined;
+
+  const init = (value: unknown): TypedEvent[] => {
+    const harnessSessionId = initLine.safeParse(value).data?.session_id;
+    if (harnessSessionId === undefined || harnessSessionId === conversation) return [];
+    conversation = harnessSessionId;
+    return [{ kind: "conversation", payload: { harnessSessionId } }];
+  };
 
   const started = (id: string, name: string, input: unknown): TypedEvent => {
     openTools.set(id, name);
@@ -119,11 +127,6 @@ const resultLine = z.object({
     .catch(undefined),
 });
 type ResultLine = z.output<typeof resultLine>;
-
-function init(value: unknown): TypedEvent[] {
-  const line = initLine.safeParse(value).data;
-  return line === undefined ? [] : [{ kind: "conversation", payload: { harnessSessionId: line.session_id } }];
-}
 
 function result(value: unknown): TypedEvent[] {
   const line = resultLine.safeParse(value).data;

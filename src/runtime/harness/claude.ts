@@ -9,7 +9,7 @@ import {
 } from "./launch-arguments.ts";
 import type { Harness, LaunchMode, LaunchPlan, LaunchRequest, Permission } from "./harness.ts";
 
-const modes: readonly LaunchMode[] = ["interactive", "nonInteractive"];
+const modes: readonly LaunchMode[] = ["interactive", "nonInteractive", "stream"];
 
 export const claude: Harness = {
   id: "claude",
@@ -20,12 +20,20 @@ export const claude: Harness = {
   installHint: "npm install -g @anthropic-ai/claude-code",
   source: "built in",
   plan,
+  message,
 };
 
 function plan(request: LaunchRequest): LaunchPlan {
   checkMode(claude.label, modes, request.mode);
   checkPrompt(request);
-  return request.mode === "interactive" ? interactive(request) : nonInteractive(request);
+  switch (request.mode) {
+    case "interactive":
+      return interactive(request);
+    case "nonInteractive":
+      return nonInteractive(request);
+    case "stream":
+      return stream(request);
+  }
 }
 
 function interactive(request: LaunchRequest): LaunchPlan {
@@ -64,6 +72,33 @@ function nonInteractive(request: LaunchRequest): LaunchPlan {
     format: "claude",
     harnessSessionId: request.conversation.id,
   };
+}
+
+/** The prompt is the first message, and more may follow: it is never an argument. */
+function stream(request: LaunchRequest): LaunchPlan {
+  const { prompt, permission = "workspace-write" } = request;
+  return {
+    args: [
+      "--print",
+      "--input-format",
+      "stream-json",
+      "--output-format",
+      "stream-json",
+      "--verbose",
+      ...conversationArgs(request),
+      ...permissionArgs[permission],
+      ...commonArgs(request),
+    ],
+    transport: "pipes",
+    stdin: message(prompt),
+    format: "claude",
+    harnessSessionId: request.conversation.id,
+  };
+}
+
+function message(text: string): string {
+  const content = [{ type: "text", text }];
+  return `${JSON.stringify({ type: "user", message: { role: "user", content } })}\n`;
 }
 
 /** Measured: `acceptEdits` alone is denied `sh ./test.sh`, so a lane could edit but never run the project's tests. */

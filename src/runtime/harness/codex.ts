@@ -20,6 +20,8 @@ export const codex: Harness = {
   installHint: "npm install -g @openai/codex",
   source: "built in",
   plan,
+  // `codex exec` reads its standard input to the end and only then begins: it cannot be spoken to in turns.
+  message: undefined,
 };
 
 function plan(request: LaunchRequest): LaunchPlan {

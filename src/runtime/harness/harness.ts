@@ -39,7 +39,7 @@ export interface LaunchRequest {
 export interface LaunchPlan {
   readonly args: readonly string[];
   readonly transport: "pty" | "pipes";
-  /** Written to standard input, which is then closed. Without it a piped standard input is closed at once. */
+  /** Written to standard input, which is then closed, except in mode stream. Without it a pipe is closed at once. */
   readonly stdin: string | undefined;
   readonly format: OutputFormat | undefined;
   /** The harness's own conversation id where it can be chosen beforehand. */
@@ -57,8 +57,13 @@ export interface Harness {
   readonly installHint: string;
   /** Where the adapter comes from: built in, or the path of its manifest. */
   readonly source: string;
-  /** Throws `Failure`: `invalid_request` for what this harness cannot do, `payload_too_large` for the prompt. */
+  /**
+   * Throws `Failure`: `launch_failed` for a mode it does not have, `invalid_request` for what else it cannot do,
+   * `payload_too_large` for the prompt.
+   */
   readonly plan: (request: LaunchRequest) => LaunchPlan;
+  /** In mode stream: what is written to standard input to say a text. Undefined where it has no such mode. */
+  readonly message: ((text: string) => string) | undefined;
 }
 
 /** Longest prompt given as an argument, bytes. Linux ends a single argument at 128 KiB. */

@@ -36,9 +36,10 @@ export function checkedDirectory(directory: string): string {
 const hasControlCharacter = (text: string): boolean =>
   Array.from(text).some((character) => character < " " || character === "\u007f");
 
+/** The code is the one that published clients know for a harness without the mode they ask for. */
 export function checkMode(harness: string, modes: readonly LaunchMode[], mode: LaunchMode): void {
   if (modes.includes(mode)) return;
-  throw new Failure("invalid_request", `${harness} cannot be launched in mode ${mode}.`, {
+  throw new Failure("launch_failed", `${harness} cannot be launched in mode ${mode}.`, {
     hint: `Accepted launch modes: ${modes.join(", ")}.`,
     details: { acceptedModes: modes },
   });

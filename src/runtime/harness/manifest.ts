@@ -72,5 +72,6 @@ function harnessOf(declaration: AdapterDeclaration, source: string): Harness {
     installHint: declaration.install_hint,
     source,
     plan: createManifestPlan(declaration, label),
+    message: undefined,
   };
 }

@@ -6,8 +6,9 @@ export interface ChildSpec {
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Pipes only: written to standard input, which is then closed. */
+  /** Pipes only: written to standard input, which is then closed unless it stays open for more. */
   readonly stdin: string | undefined;
+  readonly inputStaysOpen: boolean;
 }
 
 export interface ChildEnd {
@@ -28,6 +29,8 @@ export interface Child {
   readonly listen: (listener: ChildListener) => void;
   /** False when the harness has left too much unread already. */
   readonly write: (bytes: Buffer) => boolean;
+  /** Pipes only: closes standard input behind what was written. */
+  readonly endInput: () => void;
   readonly resize: (columns: number, rows: number) => void;
   /** Stops and goes on reading, which slows the harness down instead of losing what it prints. */
   readonly pause: () => void;

@@ -72,8 +72,8 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
       );
       return launch;
     },
-    input: async ({ runId, dataBase64 }) => {
-      await held(runId).input(Buffer.from(dataBase64, "base64"));
+    input: async ({ runId, dataBase64, said, end }) => {
+      await held(runId).input({ bytes: Buffer.from(dataBase64, "base64"), said, end });
       await journal.settled();
       return {};
     },
@@ -183,7 +183,7 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
   await listen(createServer(serve), socket);
   makePrivate(socket);
   const startedAt = identify(process.pid)?.startTime ?? "";
-  store.writePatiently(() =>
+  await store.writeWhenFree(() =>
     store.hosts.add({ pid: process.pid, started_at: startedAt, socket, protocol: protocolVersion }),
   );
   log.info({ pid: process.pid, socket }, "host ready");

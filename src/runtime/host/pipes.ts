@@ -14,7 +14,8 @@ export async function spawnOnPipes(spec: ChildSpec): Promise<Child> {
   });
   // A harness that ends without reading its input is no failure of ours.
   stdin.on("error", () => undefined);
-  stdin.end(spec.stdin ?? "");
+  stdin.write(spec.stdin ?? "");
+  if (!spec.inputStaysOpen) stdin.end();
 
   return {
     pid,
@@ -33,6 +34,7 @@ export async function spawnOnPipes(spec: ChildSpec): Promise<Child> {
       stdin.write(bytes);
       return true;
     },
+    endInput: () => void stdin.end(),
     resize: () => undefined,
     pause() {
       stdout.pause();

@@ -45,8 +45,14 @@ const survivors = z.object({ survivors: z.array(z.object({ pid: z.int(), command
 
 const params = {
   launch: launchSpec,
-  /** What comes again under the same key is answered again and not typed again. */
-  input: runOnly.extend({ dataBase64: z.string(), inputKey: z.string().optional() }),
+  /** `said`: what the bytes say in a conversation, told to the log as a message. `end` closes the input behind them. */
+  input: runOnly.extend({
+    dataBase64: z.string(),
+    said: z.string().optional(),
+    end: z.boolean().default(false),
+    /** What comes again under the same key is answered again and not typed again. */
+    inputKey: z.string().optional(),
+  }),
   resize: runOnly.extend({ columns: z.int(), rows: z.int() }),
   /** How many people see the terminal; while nobody does, the host answers the terminal's queries. */
   attached: runOnly.extend({ count: z.int() }),

@@ -145,6 +145,7 @@ export async function spawnInPty(spec: ChildSpec): Promise<Child> {
       stream.write(bytes);
       return true;
     },
+    endInput: () => undefined,
     resize(columns, rows) {
       if (!stream.destroyed) native.resize(pty.fd, columns, rows);
     },

@@ -36,6 +36,14 @@ export const killDeadlineMs = 5000;
 /** How a caller or a stopping daemon wants a run to be remembered. */
 export type EndsAs = "killed" | "orphaned";
 
+export interface RunInput {
+  readonly bytes: Buffer;
+  /** What the bytes say in a conversation; undefined for keystrokes. */
+  readonly said: string | undefined;
+  /** Closes the input behind the bytes. */
+  readonly end: boolean;
+}
+
 export interface RunContext {
   readonly store: Store;
   readonly journal: Journal;
@@ -57,6 +65,7 @@ export class Run {
   #child: Child | undefined;
   #startTime: string | undefined;
   #hasEnded = false;
+  #isInputClosed = false;
   #touchedAt = Number.NEGATIVE_INFINITY;
   #attachedCount = 0;
   #endsAs: EndsAs | undefined;
@@ -77,7 +86,11 @@ export class Run {
     const { spec } = this;
     const spawn = spec.transport === "pty" ? spawnInPty : spawnOnPipes;
     try {
-      this.#child = await spawn({ ...spec, stdin: spec.stdin });
+      this.#child = await spawn({
+        ...spec,
+        stdin: spec.stdin,
+        inputStaysOpen: spec.launchMode === "stream",
+      });
     } catch (error) {
       this.#recordEnd(
         "failed",
@@ -99,10 +112,15 @@ export class Run {
   }
 
   /** Logs the input, then hands it to the harness; resolves when it was written. */
-  async input(bytes: Buffer): Promise<void> {
+  async input({ bytes, said, end }: RunInput): Promise<void> {
     this.#requireLive();
-    this.#record("input", { data: redactText(bytes.toString("utf8")) });
-    if (await this.#typist.type(bytes)) return;
+    this.#requireOpenInput();
+    if (bytes.length > 0) this.#recordInput(redactText(said ?? bytes.toString("utf8")), said !== undefined);
+    if (bytes.length === 0 || (await this.#typist.type(bytes))) {
+      if (end) this.#child?.endInput();
+      this.#isInputClosed ||= end;
+      return;
+    }
     this.#requireLive();
     throw new Failure("input_not_accepted", `session ${this.spec.sessionId} has too much input left unread`, {
       hint: "Wait until the harness reads again, or kill the session.",
@@ -142,6 +160,13 @@ export class Run {
   #requireLive(): void {
     if (!this.#hasEnded && this.#child !== undefined) return;
     throw new Failure("session_not_live", `session ${this.spec.sessionId} has no live process`);
+  }
+
+  #requireOpenInput(): void {
+    if (!this.#isInputClosed) return;
+    throw new Failure("input_not_accepted", `the input of session ${this.spec.sessionId} is closed`, {
+      hint: "It ends after its turn; watch it to its end.",
+    });
   }
 
   #openPipe(stream: OutputStream | null): OutputPipe {
@@ -193,8 +218,16 @@ export class Run {
         pid,
       });
     });
-    for (const row of messageRows({ role: "user", text: redactText(spec.prompt) }))
-      this.#record("message", row);
+    this.#recordSaid(redactText(spec.prompt));
+  }
+
+  #recordInput(text: string, isSaid: boolean): void {
+    this.#record("input", { data: text });
+    if (isSaid) this.#recordSaid(text);
+  }
+
+  #recordSaid(text: string): void {
+    for (const row of messageRows({ role: "user", text })) this.#record("message", row);
   }
 
   #recordEnd(status: SessionStatus, { exitCode, signal }: ChildEnd, reason: string | undefined): void {

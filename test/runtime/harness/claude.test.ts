@@ -63,6 +63,50 @@ describe("a nonInteractive launch of Claude Code", () => {
   });
 });
 
+describe("a stream launch of Claude Code", () => {
+  const streamed = [
+    "--print",
+    "--input-format",
+    "stream-json",
+    "--output-format",
+    "stream-json",
+    "--verbose",
+  ];
+  const said = (text: string): object => ({
+    type: "user",
+    message: { role: "user", content: [{ type: "text", text }] },
+  });
+
+  it("is given its prompt as the first message, whatever its size, and never as an argument", () => {
+    const prompt = `--help\n"${"é".repeat(60_000)}"`;
+    const plan = claude.plan(request({ mode: "stream", prompt, model: "opus", addDirs: ["/a"] }));
+    const { stdin, ...rest } = plan;
+    expect(rest).toEqual({
+      args: [
+        ...streamed,
+        ...["--session-id", conversationId, ...workspaceWrite],
+        ...["--add-dir", "/a", "--model", "opus"],
+      ],
+      transport: "pipes",
+      format: "claude",
+      harnessSessionId: conversationId,
+    });
+    expect(
+      stdin
+        ?.trimEnd()
+        .split("\n")
+        .map((line): unknown => JSON.parse(line)),
+    ).toEqual([said(prompt)]);
+    expect(stdin?.endsWith("\n")).toBe(true);
+  });
+
+  it("resumes a conversation", () => {
+    const plan = claude.plan(request({ mode: "stream", conversation: resumed, permission: "full" }));
+    const flags = ["--resume", conversationId, "--permission-mode", "bypassPermissions"];
+    expect(plan.args).toEqual([...streamed, ...flags]);
+  });
+});
+
 describe("an interactive launch of Claude Code", () => {
   it("shows its own screen in a terminal with its own default permission", () => {
     expect(claude.plan(request({ mode: "interactive" }))).toEqual({
@@ -111,16 +155,6 @@ describe("an interactive launch of Claude Code", () => {
 });
 
 describe("what Claude Code is not given", () => {
-  it("is not launched in mode stream, and the modes it has are named", () => {
-    expect(() => claude.plan(request({ mode: "stream" }))).toThrow(
-      expect.objectContaining({
-        code: "invalid_request",
-        hint: "Accepted launch modes: interactive, nonInteractive.",
-      }),
-    );
-    expect(claude.modes).not.toContain("stream");
-  });
-
   it.each(["--evil", "a..b", "", "a b", "ümlaut", "a\nb"])("refuses the model name %j", (model) => {
     expect(() => claude.plan(request({ model }))).toThrow(
       expect.objectContaining({ code: "invalid_request" }),

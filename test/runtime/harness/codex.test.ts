@@ -92,9 +92,19 @@ describe("an interactive launch of Codex", () => {
   });
 });
 
-it("does not launch Codex in mode stream or with a doubtful model, id or directory", () => {
+it("does not launch Codex in mode stream, as published clients know it, and names the modes it has", () => {
+  expect(() => codex.plan(request({ mode: "stream" }))).toThrow(
+    expect.objectContaining({
+      code: "launch_failed",
+      message: "Codex CLI cannot be launched in mode stream.",
+      hint: "Accepted launch modes: interactive, nonInteractive.",
+    }),
+  );
+  expect(codex.modes).not.toContain("stream");
+});
+
+it("does not launch Codex with a doubtful model, id or directory", () => {
   const refused: unknown = expect.objectContaining({ code: "invalid_request" });
-  expect(() => codex.plan(request({ mode: "stream" }))).toThrow(refused);
   expect(() => codex.plan(request({ model: "-c" }))).toThrow(refused);
   expect(() => codex.plan(request({ conversation: { kind: "resume", id: "--last" } }))).toThrow(refused);
   expect(() => codex.plan(request({ addDirs: ['/a"]\n'] }))).toThrow(refused);

@@ -119,11 +119,16 @@ describe("a declared harness", () => {
     ["read-only", { permission: "read-only" }, "sandbox"],
     ["full", { permission: "full" }, "sandbox"],
     ["a conversation to resume", { conversation: resumed }, "continuity_args"],
-    ["mode stream", { mode: "stream" }, "stream"],
   ] as const)("refuses %s where it declares nothing for it", (_, overrides, words) => {
     const containsKey: unknown = expect.stringContaining(words);
     expect(() => harnessOf({}).plan(request(overrides))).toThrow(
       expect.objectContaining({ code: "invalid_request", message: containsKey }),
+    );
+  });
+
+  it("has no mode stream", () => {
+    expect(() => harnessOf({}).plan(request({ mode: "stream" }))).toThrow(
+      expect.objectContaining({ code: "launch_failed" }),
     );
   });
 

@@ -20,6 +20,7 @@ async function spawn(script: string): Promise<Child> {
     cwd: "/",
     env: { PATH: process.env["PATH"] ?? "" },
     stdin: undefined,
+    inputStaysOpen: false,
   });
   children.push(child);
   return child;
@@ -96,7 +97,7 @@ describe("a harness in a pty", () => {
   });
 
   test("says before the launch is answered that a program cannot be executed", async () => {
-    const spec = { args: [], cwd: "/", env: {}, stdin: undefined };
+    const spec = { args: [], cwd: "/", env: {}, stdin: undefined, inputStaysOpen: false };
     await expect(spawnInPty({ ...spec, file: "/nowhere/program" })).rejects.toMatchObject({
       code: "launch_failed",
     });
