@@ -746,7 +746,10 @@ describe("a session that runs elsewhere", () => {
 
     const next = await startDaemon(home);
     expect(await recordOf(next, registration.id)).toMatchObject({ status: "running" });
+    await next.client.call("health", {});
     const ended = next.client.call("watch", { sessions: [registration.id] });
+    // Answered after the watch was read, so the watch waits when the end is told.
+    await next.client.call("health", {});
     await send(next.socket, "POST", `/sessions/${registration.id}/complete`, { body: { exitCode: 1 } });
     expect(await ended).toMatchObject({ outcome: "met", sessions: [{ status: "failed" }] });
     await next.client.call("sacrifice", { session: registration.id, confirm: true });
