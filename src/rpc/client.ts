@@ -6,7 +6,7 @@
  * another daemon may answer: when the socket is another file than before, or a connection failed.
  */
 import { statSync } from "node:fs";
-import { type IncomingMessage, type RequestOptions, request as httpRequest } from "node:http";
+import { Agent, type IncomingMessage, type RequestOptions, request as httpRequest } from "node:http";
 import type { WebSocket } from "ws";
 import * as z from "zod";
 import { contract } from "../capabilities/health.ts";
@@ -34,8 +34,9 @@ const api = "/api/v1";
 export function createClient(endpoint: Endpoint, origin: string) {
   const target = targetOf(endpoint);
 
-  /** Where the contract was last seen to be spoken. */
+  /** Where the contract was last seen to be spoken, and the connections kept to it. */
   let agreedWith: string | undefined;
+  let agent = new Agent({ keepAlive: true });
 
   /** Sends a request; answers the response once its head is there. Throws `runtime_unavailable` where nothing listens. */
   const transmit = (
@@ -47,6 +48,7 @@ export function createClient(endpoint: Endpoint, origin: string) {
       const body = options.body === undefined ? undefined : JSON.stringify(options.body);
       const request = httpRequest({
         ...target,
+        agent,
         method,
         path: `${api}${path}`,
         headers: {
@@ -75,6 +77,8 @@ export function createClient(endpoint: Endpoint, origin: string) {
   const agree = async (signal: AbortSignal | undefined): Promise<void> => {
     const place = placeOf(endpoint);
     if (agreedWith === place) return;
+    // A kept connection leads to the daemon that was there before.
+    agent = new Agent({ keepAlive: true });
     await health(signal);
     agreedWith = place;
   };
