@@ -45,10 +45,10 @@ describe("diagnostics", () => {
     await coven(["sacrifice", id]);
     await coven(["run", "no-harness-to-hide", "look"]);
     const secret = `ghp_${"a1B2".repeat(9)}`;
-    const failing = `coven run codex --token ${secret}`;
+    const failing = `coven run codex --token ${secret} --title ${userInfo().username}`;
     const { file, text, stdout, sections } = await written(["--command", failing, "--code", "launch_failed"]);
     expect(sections).toMatchObject({
-      failure: { command: "coven run codex --token [REDACTED]", code: "launch_failed" },
+      failure: { command: "coven run codex --token [REDACTED] --title <user>", code: "launch_failed" },
       daemon: { running: true, health: { apiVersion: "coven.daemon.v1", liveSessions: 0 } },
       sessions: { live: 0 },
       harnesses: { seenBy: "the daemon" },
