@@ -21,8 +21,8 @@ const pauseMsMax = 100;
 export type Health = z.output<typeof health.output>;
 
 /** What a Coven daemon says of itself; undefined when nothing listens. Throws for what is no daemon of ours. */
-export async function healthOf(client: Client): Promise<Health | undefined> {
-  const answer = await client.health().catch((error: unknown) => {
+export async function healthOf(client: Client, signal?: AbortSignal): Promise<Health | undefined> {
+  const answer = await client.health(signal).catch((error: unknown) => {
     if (isNotListening(error)) return undefined;
     throw error;
   });

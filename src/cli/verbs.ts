@@ -15,6 +15,7 @@ const written: ReadonlyMap<string, () => Promise<readonly Verb[]>> = new Map([
   ["logs", async () => [(await import("./logs.ts")).logs]],
   ["prune", async () => [(await import("./prune.ts")).prune]],
   ["config", async () => [(await import("./config.ts")).config]],
+  ["diagnostics", async () => [(await import("./diagnostics.ts")).diagnostics]],
   ["doctor", async () => [(await import("./doctor.ts")).doctor]],
 ]);
 

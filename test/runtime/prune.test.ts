@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
@@ -106,12 +106,17 @@ describe("prune", () => {
     const twoDaysAgo = new Date(Date.now() - 48 * 60 * 60 * 1000).toISOString();
     db.prepare("UPDATE sessions SET last_activity_at = ? WHERE id = ?").run(twoDaysAgo, old);
     db.close();
-    writeFileSync(join(home, "config.json"), '{"retention": {"maxAgeDays": 1}}');
+    writeFileSync(join(home, "config.json"), '{"retention": {"maxAgeDays": 1}, "wrong": true}');
     const second = await startDaemon(home);
     // It comes after the one that the daemon does by itself.
     expect(await pruned(second, { dryRun: true })).toMatchObject({ sessions: 0 });
     expect(await kindsOf(second, old)).toContain("output_truncated");
     expect(await kindsOf(second, young)).toContain("output");
+    const logged = readdirSync(join(home, "logs")).map((name) =>
+      readFileSync(join(home, "logs", name), "utf8"),
+    );
+    expect(logged.join("")).toContain('"sessions":1,');
+    expect(logged.join("")).toContain("config.json: wrong: is no setting of Coven");
   });
 
   test("never holds the store for more than a moment: each transaction removes little, all of them add up in one row", async () => {

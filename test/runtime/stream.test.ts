@@ -68,6 +68,31 @@ test("a stream session answers each message, keeps the conversation in its log, 
   expect(of("input")).toEqual([{ data: second }, { data: "last" }]);
 });
 
+test("a long message arrives whole and stands in the log in small rows", async () => {
+  const daemon = await startDaemon();
+  const session = await startStream(daemon, "first");
+  const data = `"é\\ `.repeat(30_000);
+  await daemon.client.call("input", { session, data, end: true });
+  await untilEnd(daemon, session);
+  const texts = new Map<string, string>();
+  for await (const { kind, payload_json } of daemon.client.events(session, 0)) {
+    if (kind === "exit") break;
+    const { role, text, data = text } = said.parse(JSON.parse(payload_json));
+    const key = `${kind} ${role}`;
+    texts.set(key, `${texts.get(key) ?? ""}${data ?? ""}`);
+    if (kind === "message" || kind === "input") expect(payload_json.length).toBeLessThan(16 * 1024);
+  }
+  expect(texts.get("input ")).toBe(data);
+  expect(texts.get("message user")).toBe(`first${data}`);
+  expect(texts.get("message assistant")).toContain(`user said ${JSON.stringify(data)}`);
+});
+
+const said = z.looseObject({
+  role: z.string().default(""),
+  text: z.string().optional(),
+  data: z.string().optional(),
+});
+
 test("its input is closed without a word, and takes nothing more", async () => {
   const daemon = await startDaemon();
   const session = await startStream(daemon, "first");

@@ -1,4 +1,4 @@
-/** A long message as several rows, because a row of the log is small; `more` marks the ones that go on. */
+/** A long message, or input, as several rows, because a row of the log is small; `more` marks the ones that go on. */
 import type { EventPayload } from "../../events.ts";
 
 /** Characters of text in one row: escaped as JSON they stay below the 16 KB of a row except for the oddest text. */

@@ -233,7 +233,7 @@ export class Run {
   }
 
   #recordInput(text: string, isSaid: boolean): void {
-    this.#record("input", { data: text });
+    for (const { text: data } of messageRows({ role: "user", text })) this.#record("input", { data });
     if (isSaid) this.#recordSaid(text);
   }
 
