@@ -14,6 +14,7 @@ import { addActions } from "./actions.ts";
 import { addAttach } from "./attach.ts";
 import { encodeFailure } from "./failure.ts";
 import { addLifecycle } from "./lifecycle.ts";
+import { addOpenApi } from "./openapi.ts";
 import { addRoutes } from "./routes.ts";
 import type { Services } from "./services.ts";
 import { acceptConstraint, addStreams } from "./streams.ts";
@@ -66,6 +67,7 @@ export async function listen(socket: string, services: Services, log: Log): Prom
         addActions(scope, services);
         addStreams(scope, services);
         addLifecycle(scope, services);
+        addOpenApi(scope);
       },
       { prefix },
     );

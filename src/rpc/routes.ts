@@ -2,6 +2,8 @@
  * The published REST routes. A row names the action and translates; it decides nothing.
  */
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import * as z from "zod";
+import { sessionRecord } from "../capabilities/records.ts";
 import { jsonObject, pathId, query, untilGone, wholeNumber } from "./request.ts";
 import { rituals } from "./rituals.ts";
 import type { Services } from "./services.ts";
@@ -14,15 +16,42 @@ export interface Route {
   /** The action's output as the published body; as it is, unless said. */
   readonly encode?: (output: unknown, request: FastifyRequest) => unknown;
   readonly status?: number;
+  /** What it takes in its query or body, where that is not what the action takes; and its body, where it is encoded. */
+  readonly takes?: z.ZodObject;
+  readonly answer?: z.ZodType;
 }
 
 const bySession = (request: FastifyRequest): Record<string, unknown> => ({ session: pathId(request) });
 const accepted = (): object => ({ ok: true, accepted: true });
 
-const routes: readonly Route[] = [
+const nothing = z.object({});
+const pageSize = z.int().min(1).max(1000).optional();
+const pageQuery = z.object({ afterSeq: z.int().min(0).optional(), limit: pageSize });
+const listQuery = z.object({
+  limit: pageSize,
+  cursor: z.string().optional(),
+  includeArchived: z.boolean().optional(),
+});
+const listAnswer = z
+  .union([
+    z.array(sessionRecord),
+    z.object({ sessions: z.array(sessionRecord), next_cursor: z.string().nullable() }),
+  ])
+  .describe("a page if one was asked for");
+const acceptedAnswer = z.object({ ok: z.literal(true), accepted: z.literal(true) });
+
+export const routes: readonly Route[] = [
   { method: "GET", path: "/health", action: "health", decode: () => ({}) },
   { method: "GET", path: "/capabilities", action: "capabilities", decode: () => ({}) },
-  { method: "GET", path: "/sessions", action: "list", decode: listArguments, encode: listBody },
+  {
+    method: "GET",
+    path: "/sessions",
+    action: "list",
+    decode: listArguments,
+    encode: listBody,
+    takes: listQuery,
+    answer: listAnswer,
+  },
   { method: "POST", path: "/sessions", action: "run", decode: launchArguments, status: 201 },
   { method: "GET", path: "/sessions/:id", action: "record", decode: bySession },
   {
@@ -39,18 +68,22 @@ const routes: readonly Route[] = [
     decode: bySession,
     encode: accepted,
     status: 202,
+    takes: nothing,
+    answer: acceptedAnswer,
   },
   {
     method: "GET",
     path: "/sessions/:id/events",
     action: "events",
     decode: (request) => ({ ...pageArguments(request), ...bySession(request) }),
+    takes: pageQuery,
   },
   {
     method: "GET",
     path: "/events",
     action: "events",
     decode: (request) => ({ session: query(request).get("sessionId"), ...pageArguments(request) }),
+    takes: pageQuery.extend({ sessionId: z.string() }),
   },
 ];
 
