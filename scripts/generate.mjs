@@ -1,12 +1,13 @@
-// Writes the tables of README.md from the code that they list, between their markers. CI fails when that changes
-// anything: `node scripts/generate.mjs --check`.
-import { readFileSync, writeFileSync } from "node:fs";
+// Writes the tables of README.md from the code that they list, between their markers, and docs/openapi.json. CI fails
+// when that changes anything: `node scripts/generate.mjs --check`.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 import { format, resolveConfig } from "prettier";
 
-const { capabilities, failures } = await load(`
+const { capabilities, failures, openApiDocument } = await load(`
   export { capabilities } from "./src/capabilities/registry.ts";
   export { failures } from "./src/errors.ts";
+  export { openApiDocument } from "./src/rpc/openapi.ts";
 `);
 
 const tables = {
@@ -38,14 +39,28 @@ for (const [name, text] of Object.entries(tables)) {
   if (from < 0 || to < from) throw new Error(`README.md has no place for the table of ${name}`);
   after = `${after.slice(0, from + begin.length)}\n\n${text}\n\n${after.slice(to)}`;
 }
-after = await format(after, { ...(await resolveConfig("README.md")), parser: "markdown" });
+const openApi = "docs/openapi.json";
+const generated = new Map([
+  ["README.md", await formatted("README.md", after, "markdown")],
+  [openApi, await formatted(openApi, JSON.stringify(openApiDocument()), "json")],
+]);
 
 if (process.argv.includes("--check")) {
-  if (after === before) process.exit(0);
-  console.error("README.md is not what the code says; run npm run generate and commit it.");
+  const stale = [...generated].filter(
+    ([file, text]) => !existsSync(file) || readFileSync(file, "utf8") !== text,
+  );
+  if (stale.length === 0) process.exit(0);
+  console.error(
+    `${stale.map(([file]) => file).join(", ")}: not what the code says; run npm run generate and commit it.`,
+  );
   process.exit(1);
 }
-writeFileSync("README.md", after);
+mkdirSync("docs", { recursive: true });
+for (const [file, text] of generated) writeFileSync(file, text);
+
+async function formatted(file, text, parser) {
+  return format(text, { ...(await resolveConfig(file)), parser });
+}
 
 function argumentsOf(input) {
   const names = Object.entries(input.shape).map(([name, schema]) =>

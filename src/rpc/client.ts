@@ -199,7 +199,7 @@ function requireContract(answer: unknown, endpoint: Endpoint): void {
       "foreign_daemon",
       `what serves ${endpointName(endpoint)} does not say that it is Coven`,
       {
-        hint: "Another program may have taken the address: coven doctor says what is wrong.",
+        hint: "Another program has taken the address. Stop it, or set COVEN_HOME to another folder.",
       },
     );
   }

@@ -1,6 +1,7 @@
 /** A published launch body as the flat arguments of `run`. */
 import type { FastifyRequest } from "fastify";
 import * as z from "zod";
+import { run } from "../capabilities/run.ts";
 import { Failure } from "../errors.ts";
 import { jsonObject, withoutNulls } from "./request.ts";
 
@@ -12,6 +13,13 @@ const launchPolicy = z.strictObject({
 });
 
 const conversation = z.object({ mode: z.enum(["init", "resume"]), id: z.string().trim().min(1) });
+
+/** What the route takes: the arguments of `run`, with a terminal as the default, and the two published records. */
+export const launchBody = run.input.extend({
+  launchMode: run.input.shape.launchMode.unwrap().default("interactive"),
+  launchPolicy: launchPolicy.optional(),
+  conversation: conversation.optional(),
+});
 
 /** Clients send these blank as well as not at all. */
 const optionalTexts: ReadonlySet<string> = new Set([

@@ -15,7 +15,10 @@ import { addActions } from "./actions.ts";
 import { addAttach } from "./attach.ts";
 import { bodyBytesMax, encodeFailure, failureOf } from "./failure.ts";
 import { addLifecycle } from "./lifecycle.ts";
-import { addRoutes } from "./routes.ts";
+import { addOpenApi } from "./openapi.ts";
+import { rituals } from "./rituals.ts";
+import { addRoutes } from "./route.ts";
+import { routes } from "./routes.ts";
 import type { Services } from "./services.ts";
 import { acceptConstraint, addStreams } from "./streams.ts";
 
@@ -70,10 +73,11 @@ export async function listen(socket: string, services: Services, log: Log): Prom
   for (const prefix of ["", apiPrefix]) {
     await app.register(
       async (scope) => {
-        addRoutes(scope, services);
+        addRoutes(scope, [...routes, ...rituals], services);
         await addActions(scope, services, log);
         addStreams(scope, services);
         addLifecycle(scope, services);
+        addOpenApi(scope);
       },
       { prefix },
     );

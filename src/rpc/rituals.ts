@@ -4,7 +4,7 @@
  */
 import type { FastifyRequest } from "fastify";
 import { jsonObject, pathId, query, wholeNumber } from "./request.ts";
-import type { Route } from "./routes.ts";
+import { type Route, bySession } from "./route.ts";
 
 export const rituals: readonly Route[] = [
   { method: "GET", path: "/sessions/:id/wait", action: "watch", decode: waitArguments },
@@ -14,7 +14,7 @@ export const rituals: readonly Route[] = [
 ];
 
 function ofSession(request: FastifyRequest): Record<string, unknown> {
-  return { ...jsonObject(request), session: pathId(request) };
+  return { ...jsonObject(request), ...bySession(request) };
 }
 
 /** The watch of one session; what is no number is left for the action to refuse. */
