@@ -5,6 +5,7 @@
  * reads as text by itself; its `payload` column is the stream's name, or null for a pty. Every other row holds JSON.
  */
 import type { EventKind, EventPayload, EventRecord, SessionStatus } from "../events.ts";
+import { boundedJson } from "./bounded-json.ts";
 import type { Ledger } from "./database.ts";
 import { now, statement } from "./rows.ts";
 
@@ -79,7 +80,7 @@ export function openEventLog({ db }: Ledger) {
         session,
         run,
         kind,
-        payload: JSON.stringify(payload),
+        payload: boundedJson(payload),
         bytes: null,
         at: now(),
       });
@@ -97,7 +98,7 @@ export function openEventLog({ db }: Ledger) {
       let bytes = 0;
       for (const row of after.all({ session, after: afterSeq, limit: limit + 1 })) {
         const record = toRecord(row);
-        bytes += record.payload_json.length;
+        bytes += Buffer.byteLength(record.payload_json);
         if (events.length === limit || (events.length > 0 && bytes > pageBytesMax))
           return { events, hasMore: true };
         events.push(record);
@@ -118,7 +119,7 @@ export function openEventLog({ db }: Ledger) {
       let bytes = 0;
       for (const row of newestFirst.iterate({ session })) {
         const record = toRecord(row);
-        bytes += record.payload_json.length;
+        bytes += Buffer.byteLength(record.payload_json);
         if (found.length === count || (found.length > 0 && bytes > payloadBytesMax)) break;
         found.push(record);
       }
