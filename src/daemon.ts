@@ -88,6 +88,7 @@ export async function startDaemon(home: Home, version: string, program: string):
       growth,
       listSessions: store.sessions.list,
       liveCount: store.sessions.liveCount,
+      storeState: () => hosts.storeState(),
     };
     await hosts.open();
     const held = await hosts.held();

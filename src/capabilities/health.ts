@@ -35,10 +35,12 @@ export const health = capability({
     capabilities: z.record(z.string(), z.unknown()),
     daemon: z.object({ pid: z.int(), startedAt: z.string(), socket: z.string() }),
     liveSessions: z.int(),
+    /** `store_full`: nothing is launched and harnesses are paused until there is space. */
+    store: z.enum(["ok", "store_full"]),
   }),
   failures: [],
   tool: false,
-  run: async (_, { version, daemon, liveCount }) => ({
+  run: async (_, { version, daemon, liveCount, storeState }) => ({
     ok: true as const,
     apiVersion: "coven.daemon.v1" as const,
     covenVersion: version,
@@ -46,5 +48,6 @@ export const health = capability({
     capabilities: offered,
     daemon,
     liveSessions: liveCount(),
+    store: storeState(),
   }),
 });

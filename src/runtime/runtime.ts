@@ -1,6 +1,7 @@
 /** What the daemon knows and does, as one value that the composition root makes and hands to the actions. */
 import type { Environments } from "./environment.ts";
 import type { HarnessCatalog } from "./harness-catalog.ts";
+import type { StoreState } from "./host/protocol.ts";
 import type { LogReader } from "./reading.ts";
 import type { LiveSessions } from "./sessions.ts";
 import type { Watches } from "./watch.ts";
@@ -24,4 +25,6 @@ export interface Runtime {
   readonly growth: Growth;
   readonly listSessions: (filter: ListFilter) => SessionRecord[];
   readonly liveCount: () => number;
+  /** Whether the log can be written to, as the hosts last said. */
+  readonly storeState: () => StoreState;
 }

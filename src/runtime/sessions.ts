@@ -4,9 +4,10 @@
  */
 import { randomUUID } from "node:crypto";
 import { Failure } from "../errors.ts";
-import { isLive } from "../events.ts";
+import { isLive, type LeftProcess } from "../events.ts";
 import type { Log } from "../log.ts";
-import type { RunRecord } from "../store/runs.ts";
+import { isFull } from "../store/database.ts";
+import type { LeftBehind, RunRecord } from "../store/runs.ts";
 import type { SessionRecord } from "../store/sessions.ts";
 import type { Store } from "../store/store.ts";
 import { redactText } from "../text/redact.ts";
@@ -15,6 +16,7 @@ import type { Growth } from "./growth.ts";
 import type { HarnessCatalog } from "./harness-catalog.ts";
 import type { LaunchMode, Permission } from "./harness/harness.ts";
 import type { EndsAs } from "./host/run.ts";
+import { stillLiving } from "./host/processes.ts";
 import type { HostPool } from "./host-pool.ts";
 import { canonicalDirectory, resolvePlace } from "./project-root.ts";
 
@@ -119,10 +121,12 @@ export class LiveSessions {
     if (this.#isClosed)
       throw new Failure("runtime_unavailable", "the daemon is stopping", { hint: "Start it again." });
 
+    if (hosts.storeState() === "store_full") throw storeFull(this.#options.home);
+
     const sessionId = randomUUID();
     const runId = randomUUID();
     const cursorSeq = this.#store.events.lastSeq();
-    this.#store.write(() => {
+    this.#writeOrFull(() => {
       this.#store.sessions.create(
         {
           id: sessionId,
@@ -167,6 +171,15 @@ export class LiveSessions {
     return { session: this.get(sessionId), runId, cursorSeq };
   }
 
+  /** Throws `store_full`, with nothing written. */
+  #writeOrFull(work: () => void): void {
+    try {
+      this.#store.write(work);
+    } catch (error) {
+      throw isFull(error) ? storeFull(this.#options.home, error) : error;
+    }
+  }
+
   async input(id: string, bytes: Buffer): Promise<void> {
     const { session, run, host } = this.#live(id);
     if (session.launch_mode === "nonInteractive") {
@@ -200,14 +213,30 @@ export class LiveSessions {
 
   /** Ends the whole process tree. Throws `kill_failed` naming what survived; the session stays live then. */
   async kill(id: string, graceMs: number, endsAs: EndsAs = "killed"): Promise<SessionRecord> {
+    if (this.leftBehind(id).length > 0) return this.#endLeftBehind(id, graceMs);
     const { run, host } = this.#live(id);
-    const { survivors } = await host.call("kill", { runId: run.id, graceMs, as: endsAs });
-    if (survivors.length > 0) {
-      const named = survivors.map(({ pid, command }) => `${pid} (${command})`).join(", ");
-      throw new Failure("kill_failed", `of session ${id} these processes could not be ended: ${named}`, {
-        hint: "End them by hand, then kill the session again.",
-        details: { sessionId: id, survivors },
-      });
+    const { survivors, status } = await host.call("kill", { runId: run.id, graceMs, as: endsAs });
+    requireNone(id, survivors);
+    const session = this.get(id);
+    // A full disk or a held store keeps the ending from the log for now; the processes are gone all the same.
+    return isLive(session.status) ? { ...session, status: status ?? endsAs, exit_code: null } : session;
+  }
+
+  /** What the newest run of an ended session left running and still runs. */
+  leftBehind(id: string): readonly LeftBehind[] {
+    const run = this.#store.runs.newest(id);
+    if (run === undefined || run.ended_at === null || run.left_behind.length === 0) return [];
+    const living = new Set(stillLiving(run.left_behind).map(({ pid }) => pid));
+    return run.left_behind.filter(({ pid }) => living.has(pid));
+  }
+
+  async #endLeftBehind(id: string, graceMs: number): Promise<SessionRecord> {
+    const run = this.#store.runs.newest(id);
+    if (run !== undefined) {
+      const known = this.leftBehind(id).map(({ pid, startTime }) => ({ pid, startTime }));
+      const host = await this.#options.hosts.current();
+      const { survivors } = await host.call("reap", { ...leftoverOf(run), known, graceMs });
+      requireNone(id, survivors);
     }
     return this.get(id);
   }
@@ -286,9 +315,8 @@ export class LiveSessions {
 
   async #reap(run: RunRecord): Promise<void> {
     const { hosts, log } = this.#options;
-    const leftover = { runId: run.id, pid: run.pid ?? noPid, startTime: run.pid_started_at ?? "" };
     try {
-      const { survivors } = await (await hosts.current()).call("reap", leftover);
+      const { survivors } = await (await hosts.current()).call("reap", leftoverOf(run));
       if (survivors.length === 0) return;
       log.error({ session: run.session_id, survivors, code: "kill_failed" }, "leftover processes survive");
     } catch (err) {
@@ -331,6 +359,29 @@ export class LiveSessions {
       ...(transport === "pty" ? { TERM: "xterm-256color" } : {}),
     };
   }
+}
+
+const storeFull = (home: string, cause?: unknown): Failure =>
+  new Failure("store_full", `the disk that holds ${home} is full`, {
+    hint: "Free some space and launch again; live sessions are paused meanwhile and go on by themselves.",
+    details: { home },
+    cause,
+  });
+
+const leftoverOf = (run: RunRecord) => ({
+  runId: run.id,
+  pid: run.pid ?? noPid,
+  startTime: run.pid_started_at ?? "",
+});
+
+/** Throws `kill_failed` naming what survived. */
+function requireNone(id: string, survivors: readonly LeftProcess[]): void {
+  if (survivors.length === 0) return;
+  const named = survivors.map(({ pid, command }) => `${pid} (${command})`).join(", ");
+  throw new Failure("kill_failed", `of session ${id} these processes could not be ended: ${named}`, {
+    hint: "End them by hand, then kill the session again.",
+    details: { sessionId: id, survivors },
+  });
 }
 
 const ignore = (): void => undefined;

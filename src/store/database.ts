@@ -90,6 +90,10 @@ function unusable(path: string, cause: unknown): Failure {
 export const isTransient = (error: unknown): boolean =>
   error instanceof Database.SqliteError && /^SQLITE_(BUSY|LOCKED|FULL|IOERR)/.test(error.code);
 
+/** Whether there is no room for a write. What cannot be told from a broken disk (IOERR) is for the caller to look at. */
+export const isFull = (error: unknown): boolean =>
+  error instanceof Database.SqliteError && error.code === "SQLITE_FULL";
+
 function requireOurs(db: Db, path: string): void {
   const tables = Number(db.prepare("SELECT count(*) FROM sqlite_schema").pluck().get());
   const id = Number(db.pragma("application_id", { simple: true }));

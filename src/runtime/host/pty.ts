@@ -60,6 +60,7 @@ const { native, helperPath } = loadNative();
 export async function spawnInPty(spec: ChildSpec): Promise<Child> {
   const early: Buffer[] = [];
   let end: ChildEnd | undefined;
+  let hasExited = false;
   let tellEnded: () => void = () => undefined;
   const ended = new Promise<void>((resolve) => (tellEnded = resolve));
   let listener: ChildListener = {
@@ -100,6 +101,7 @@ export async function spawnInPty(spec: ChildSpec): Promise<Child> {
   stream.resume();
 
   async function onExit(code: number, signal: number): Promise<void> {
+    hasExited = true;
     stream.pause();
     closeSync(held);
     await readToEnd();
@@ -149,7 +151,10 @@ export async function spawnInPty(spec: ChildSpec): Promise<Child> {
       if (!stream.destroyed) native.resize(pty.fd, columns, rows);
     },
     pause: () => stream.pause(),
-    resume: () => stream.resume(),
+    resume() {
+      // Its end is read by hand, whether the log is behind or not: what is left is little, and the ending waits for it.
+      if (!hasExited) stream.resume();
+    },
   };
 }
 
