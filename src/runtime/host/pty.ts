@@ -12,13 +12,8 @@ import { dirname, join } from "node:path";
 import { ReadStream } from "node:tty";
 import { constants as fcntl, fcntlSync } from "fs-ext";
 import { Failure } from "../../errors.ts";
-import {
-  type Child,
-  type ChildEnd,
-  type ChildListener,
-  type ChildSpec,
-  unreadInputBytesMax,
-} from "./child.ts";
+import type { Child, ChildEnd, ChildListener, ChildSpec } from "./child.ts";
+import { createPtyInput } from "./pty-input.ts";
 
 /** The part of node-pty's native module that we use; its own wrapper is what loses output. */
 interface NativePty {
@@ -99,9 +94,11 @@ export async function spawnInPty(spec: ChildSpec): Promise<Child> {
   });
   stream.on("error", () => undefined); // the end is told by the exit
   stream.resume();
+  const input = createPtyInput(pty.fd);
 
   async function onExit(code: number, signal: number): Promise<void> {
     hasExited = true;
+    input.close();
     stream.pause();
     closeSync(held);
     await readToEnd();
@@ -142,11 +139,7 @@ export async function spawnInPty(spec: ChildSpec): Promise<Child> {
       for (const bytes of early) given.output(null, bytes);
       if (end !== undefined) given.ended(end);
     },
-    write(bytes) {
-      if (stream.destroyed || stream.writableLength + bytes.length > unreadInputBytesMax) return false;
-      stream.write(bytes);
-      return true;
-    },
+    write: input.write,
     resize(columns, rows) {
       if (!stream.destroyed) native.resize(pty.fd, columns, rows);
     },
