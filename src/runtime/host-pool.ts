@@ -69,6 +69,11 @@ export class HostPool {
     return this.all().some(({ storeState }) => storeState === "store_full") ? "store_full" : "ok";
   }
 
+  /** Whether that host lives and cannot be spoken to. */
+  isOutOfReach(pid: number | null): boolean {
+    return pid !== null && this.#unreachable.has(pid);
+  }
+
   /** The host with that pid, if it lives. */
   get(pid: number | null): HostLink | undefined {
     return pid === null ? undefined : this.#links.get(pid);

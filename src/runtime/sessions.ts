@@ -329,6 +329,16 @@ export class LiveSessions {
     const run = this.#store.runs.newest(id);
     const host = this.#options.hosts.get(run?.host_pid ?? null);
     if (isLive(session.status) && run && host) return { session, run, host };
+    if (isLive(session.status) && this.#options.hosts.isOutOfReach(run?.host_pid ?? null)) {
+      throw new Failure(
+        "runtime_unavailable",
+        `session ${id} is held by a host that this daemon cannot speak to`,
+        {
+          hint: "It goes on. Start the Coven that launched it, a newer one perhaps, to reach it.",
+          details: { sessionId: id, hostPid: run?.host_pid },
+        },
+      );
+    }
     throw new Failure("session_not_live", `session ${id} is not live (${session.status})`, {
       hint: "Look at its status and output, or launch a new session.",
       details: { sessionId: id, status: session.status },

@@ -25,11 +25,11 @@ const ownMounts = [["-m"], ["-Urm"]].find(
   (flags) => spawnSync("unshare", [...flags, "mount", "-t", "tmpfs", "none", "/mnt"]).status === 0,
 );
 
-/** A daemon whose home is a file system of 40 MB. Its files are seen through its process. */
+/** A daemon whose home is a file system of 64 MB: the flood, twice while it is folded back, and the reserve. Its files are seen through its process. */
 async function startOnSmallDisk(flags: readonly string[]) {
   const home = makeHome();
   const script =
-    'cp -r "$COVEN_HOME/adapters" "$HOME.adapters" && mount -t tmpfs -o size=40m,mode=700 none "$COVEN_HOME" && mv "$HOME.adapters" "$COVEN_HOME/adapters" && exec "$0" daemon serve';
+    'cp -r "$COVEN_HOME/adapters" "$HOME.adapters" && mount -t tmpfs -o size=64m,mode=700 none "$COVEN_HOME" && mv "$HOME.adapters" "$COVEN_HOME/adapters" && exec "$0" daemon serve';
   const child = spawn("unshare", [...flags, "sh", "-c", script, launcher], {
     env: { COVEN_HOME: home, HOME: home, PATH: "/usr/local/bin:/usr/bin:/bin", SHELL: "/bin/sh" },
     stdio: ["ignore", "pipe", "inherit"],
