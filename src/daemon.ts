@@ -102,6 +102,7 @@ export async function startDaemon(home: Home, version: string, program: string):
       scanHarness: (id) => scanHarness(id, environments.own),
       listSessions: store.sessions.list,
       liveCount: store.sessions.liveCount,
+      storeState: () => hosts.storeState(),
     };
     await hosts.open();
     const held = await hosts.held();

@@ -14,6 +14,8 @@ export interface Home {
   readonly ledger: string;
   /** Held (flock) by the one daemon of this home. */
   readonly lock: string;
+  /** Disk space kept for the endings of runs. */
+  readonly reserve: string;
   readonly adapters: string;
   readonly config: string;
   readonly logs: string;
@@ -32,6 +34,7 @@ export function locateHome(env: NodeJS.ProcessEnv): Home {
     socket: join(root, "coven.sock"),
     ledger: join(root, "ledger.sqlite3"),
     lock: join(root, "daemon.lock"),
+    reserve: join(root, "reserve"),
     adapters: join(root, "adapters"),
     config: join(root, "config.json"),
     logs: join(root, "logs"),

@@ -38,10 +38,12 @@ export const health = capability({
     capabilities: z.record(z.string(), z.unknown()),
     daemon: z.object({ pid: z.int(), startedAt: z.string(), socket: z.string() }),
     liveSessions: z.int(),
+    /** `store_full`: nothing is launched and harnesses are paused until there is space. */
+    store: z.enum(["ok", "store_full"]),
   }),
   failures: [],
   tool: false,
-  run: async (_, { version, daemon, liveCount }) => ({
+  run: async (_, { version, daemon, liveCount, storeState }) => ({
     ok: true as const,
     apiVersion: contract,
     covenVersion: version,
@@ -49,5 +51,6 @@ export const health = capability({
     capabilities: offered,
     daemon,
     liveSessions: liveCount(),
+    store: storeState(),
   }),
 });

@@ -5,7 +5,8 @@ import { sessionId, sessionRecord } from "./records.ts";
 
 export const kill = capability({
   name: "kill",
-  summary: "Ends a live session with its whole process tree; its log and record stay.",
+  summary:
+    "Ends a live session with its whole process tree, or what an ended one left running; its log and record stay.",
   effect: "destroy",
   input: z.strictObject({
     session: sessionId.describe("session id"),

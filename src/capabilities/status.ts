@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { isLive, sessionStatuses } from "../events.ts";
+import { isLive, leftProcess, sessionStatuses } from "../events.ts";
 import { capability } from "./capability.ts";
 import { runOutcome, sessionId } from "./records.ts";
 import { outcomeOf } from "./run-outcome.ts";
@@ -22,6 +22,10 @@ const session = runOutcome.extend({
   model: z.string().nullable(),
   runs: z.int(),
   pid: z.int().nullable(),
+  /** What the newest run left running when it ended by itself, and still runs: kill ends it. */
+  leftBehind: z.array(leftProcess).optional(),
+  /** Present while the disk is full: the harness is paused, and goes on when there is space. */
+  store: z.literal("store_full").optional(),
   createdAt: z.string(),
   lastActivityAt: z.string(),
   endedAt: z.string().nullable(),
@@ -30,6 +34,8 @@ const session = runOutcome.extend({
 
 const overview = z.object({
   live: z.int(),
+  /** Present while the disk is full: harnesses are paused, and go on when there is space. */
+  store: z.literal("store_full").optional(),
   sessions: z.array(
     z.object({
       id: z.string(),
@@ -52,8 +58,9 @@ export const status = capability({
   failures: ["session_not_found"],
   tool: true,
   positional: ["session"],
-  async run({ session: id }, { sessions, reader, listSessions, liveCount }) {
+  async run({ session: id }, { sessions, reader, listSessions, liveCount, storeState }) {
     const cursor = reader.cursorAt(reader.lastSeq());
+    const store = storeState() === "store_full" ? { store: "store_full" as const } : {};
     if (id === undefined) {
       const recent = {
         projectRoot: undefined,
@@ -64,6 +71,7 @@ export const status = capability({
       };
       return {
         live: liveCount(),
+        ...store,
         sessions: listSessions({ ...recent, status: "running" }).map((live) => ({
           id: live.id,
           title: live.title,
@@ -76,6 +84,7 @@ export const status = capability({
     }
     const record = sessions.get(id);
     const run = sessions.newestRun(id);
+    const left = sessions.leftBehind(id).map(({ pid, command }) => ({ pid, command }));
     return {
       id,
       title: record.title,
@@ -91,6 +100,8 @@ export const status = capability({
       model: record.model,
       runs: run?.number ?? 0,
       pid: isLive(record.status) ? (run?.pid ?? null) : null,
+      ...(left.length > 0 ? { leftBehind: left } : {}),
+      ...store,
       createdAt: record.created_at,
       lastActivityAt: record.last_activity_at,
       endedAt: run?.ended_at ?? null,

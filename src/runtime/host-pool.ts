@@ -16,7 +16,7 @@ import type { Store } from "../store/store.ts";
 import type { Environment } from "./environment.ts";
 import { HostLink } from "./host/link.ts";
 import { stillLiving } from "./host/processes.ts";
-import { protocolVersion } from "./host/protocol.ts";
+import { protocolVersion, type StoreState } from "./host/protocol.ts";
 
 /** How often, and how long apart in ms, a host that lives is tried to be reached. */
 const reachTriesMax = 20;
@@ -40,6 +40,8 @@ export interface HostPoolOptions {
 export class HostPool {
   readonly #options: HostPoolOptions;
   readonly #links = new Map<number, HostLink>();
+  /** Hosts that live and that this daemon cannot speak to. What they hold goes on without it. */
+  readonly #unreachable = new Set<number>();
   #current: Promise<HostLink> | undefined;
   #isClosed = false;
 
@@ -62,6 +64,16 @@ export class HostPool {
     return this.#current;
   }
 
+  /** `store_full` while a host cannot write to the log for want of space. */
+  storeState(): StoreState {
+    return this.all().some(({ storeState }) => storeState === "store_full") ? "store_full" : "ok";
+  }
+
+  /** Whether that host lives and cannot be spoken to. */
+  isOutOfReach(pid: number | null): boolean {
+    return pid !== null && this.#unreachable.has(pid);
+  }
+
   /** The host with that pid, if it lives. */
   get(pid: number | null): HostLink | undefined {
     return pid === null ? undefined : this.#links.get(pid);
@@ -81,12 +93,13 @@ export class HostPool {
   /** Asks the living hosts what they hold. One that gives no answer is taken to hold all that was given to it. */
   async held(): Promise<(run: RunRecord) => boolean> {
     const held = new Map<number, ReadonlySet<string> | undefined>();
+    for (const pid of this.#unreachable) held.set(pid, undefined);
     const ask = async (link: HostLink): Promise<void> => {
-      const answer = await link.call("runs", {}).catch((err: unknown) => {
+      const runIds = await link.runs().catch((err: unknown) => {
         this.#options.log.error({ err, host: link.pid }, "a host does not say what it holds");
         return undefined;
       });
-      held.set(link.pid, answer && new Set(answer.runIds));
+      held.set(link.pid, runIds && new Set(runIds));
     };
     await Promise.all(this.all().map(ask));
     return ({ id, host_pid }) =>
@@ -106,13 +119,16 @@ export class HostPool {
   }
 
   async #reachOrForget(record: HostRecord): Promise<void> {
-    const link = await this.#reach(record);
+    const link = record.protocol > protocolVersion ? undefined : await this.#reach(record);
     if (link !== undefined) {
       if (record.protocol === protocolVersion) this.#current ??= Promise.resolve(link);
     } else if (isAlive(record)) {
+      this.#unreachable.add(record.pid);
       this.#options.log.error(
-        { host: record.pid },
-        "a host lives but does not answer; its sessions are out of reach",
+        { host: record.pid, protocol: record.protocol, knownProtocol: protocolVersion },
+        record.protocol > protocolVersion
+          ? "a host of a newer Coven lives; its sessions go on, out of reach of this one"
+          : "a host lives but does not answer; its sessions are out of reach",
       );
     } else this.#forget(record);
   }
@@ -132,7 +148,7 @@ export class HostPool {
 
   async #connect(pid: number, socket: string): Promise<HostLink> {
     const link = await HostLink.connect(pid, socket, {
-      grown: (_, sessions) => this.#options.grown(sessions),
+      grown: (sessions) => this.#options.grown(sessions),
       lost: () =>
         void this.#onDisconnect(pid).catch((err: unknown) =>
           this.#options.log.error({ err, host: pid }, "a lost host could not be seen to"),

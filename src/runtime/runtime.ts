@@ -4,6 +4,7 @@ import type { Environments } from "./environment.ts";
 import type { ExternalSessions } from "./external.ts";
 import type { HarnessCatalog } from "./harness-catalog.ts";
 import type { HarnessScan } from "./harness-scan.ts";
+import type { StoreState } from "./host/protocol.ts";
 import type { LogReader } from "./reading.ts";
 import type { Retention } from "./retention.ts";
 import type { LiveSessions } from "./sessions.ts";
@@ -38,4 +39,6 @@ export interface Runtime {
   readonly scanHarness: (id: string) => HarnessScan;
   readonly listSessions: (filter: ListFilter) => SessionRecord[];
   readonly liveCount: () => number;
+  /** Whether the log can be written to, as the hosts last said. */
+  readonly storeState: () => StoreState;
 }

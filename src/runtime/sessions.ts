@@ -4,9 +4,9 @@
  */
 import { randomUUID } from "node:crypto";
 import { Failure } from "../errors.ts";
-import { isLive } from "../events.ts";
+import { isLive, type LeftProcess } from "../events.ts";
 import type { Log } from "../log.ts";
-import type { RunRecord } from "../store/runs.ts";
+import type { LeftBehind, RunRecord } from "../store/runs.ts";
 import type { SessionRecord } from "../store/sessions.ts";
 import type { Store } from "../store/store.ts";
 import { redactText } from "../text/redact.ts";
@@ -15,6 +15,7 @@ import type { Growth } from "./growth.ts";
 import type { HarnessCatalog } from "./harness-catalog.ts";
 import type { LaunchMode, Permission } from "./harness/harness.ts";
 import type { EndsAs } from "./host/run.ts";
+import { stillLiving } from "./host/processes.ts";
 import type { HostPool } from "./host-pool.ts";
 import { type SessionInput, inputFor } from "./input.ts";
 import { requireOwn } from "./external.ts";
@@ -144,6 +145,8 @@ export class LiveSessions {
     const { file, version } = await harnesses.find(input.harness, env);
     const host = await hosts.current();
 
+    if (hosts.storeState() === "store_full") throw storeFull(this.#options.home);
+
     const sessionId = randomUUID();
     const runId = randomUUID();
     const cursorSeq = this.#store.events.lastSeq();
@@ -229,15 +232,31 @@ export class LiveSessions {
 
   /** Ends the whole process tree. Throws `kill_failed` naming what survived; the session stays live then. */
   async kill(id: string, graceMs: number, endsAs: EndsAs = "killed"): Promise<SessionRecord> {
+    if (this.leftBehind(id).length > 0) return this.#endLeftBehind(id, graceMs);
     requireOwn(this.get(id));
     const { run, host } = this.#live(id);
-    const { survivors } = await host.call("kill", { runId: run.id, graceMs, as: endsAs });
-    if (survivors.length > 0) {
-      const named = survivors.map(({ pid, command }) => `${pid} (${command})`).join(", ");
-      throw new Failure("kill_failed", `of session ${id} these processes could not be ended: ${named}`, {
-        hint: "End them by hand, then kill the session again.",
-        details: { sessionId: id, survivors },
-      });
+    const { survivors, status } = await host.call("kill", { runId: run.id, graceMs, as: endsAs });
+    requireNone(id, survivors);
+    const session = this.get(id);
+    // A full disk or a held store keeps the ending from the log for now; the processes are gone all the same.
+    return isLive(session.status) ? { ...session, status: status ?? endsAs, exit_code: null } : session;
+  }
+
+  /** What the newest run of an ended session left running and still runs. */
+  leftBehind(id: string): readonly LeftBehind[] {
+    const run = this.#store.runs.newest(id);
+    if (run === undefined || run.ended_at === null || run.left_behind.length === 0) return [];
+    const living = new Set(stillLiving(run.left_behind).map(({ pid }) => pid));
+    return run.left_behind.filter(({ pid }) => living.has(pid));
+  }
+
+  async #endLeftBehind(id: string, graceMs: number): Promise<SessionRecord> {
+    const run = this.#store.runs.newest(id);
+    if (run !== undefined) {
+      const known = this.leftBehind(id).map(({ pid, startTime }) => ({ pid, startTime }));
+      const host = await this.#options.hosts.current();
+      const { survivors } = await host.call("reap", { ...leftoverOf(run), known, graceMs });
+      requireNone(id, survivors);
     }
     return this.get(id);
   }
@@ -317,9 +336,8 @@ export class LiveSessions {
 
   async #reap(run: RunRecord): Promise<void> {
     const { hosts, log } = this.#options;
-    const leftover = { runId: run.id, pid: run.pid ?? noPid, startTime: run.pid_started_at ?? "" };
     try {
-      const { survivors } = await (await hosts.current()).call("reap", leftover);
+      const { survivors } = await (await hosts.current()).call("reap", leftoverOf(run));
       if (survivors.length === 0) return;
       log.error({ session: run.session_id, survivors, code: "kill_failed" }, "leftover processes survive");
     } catch (err) {
@@ -332,6 +350,16 @@ export class LiveSessions {
     const run = this.#store.runs.newest(id);
     const host = this.#options.hosts.get(run?.host_pid ?? null);
     if (isLive(session.status) && run && host) return { session, run, host };
+    if (isLive(session.status) && this.#options.hosts.isOutOfReach(run?.host_pid ?? null)) {
+      throw new Failure(
+        "runtime_unavailable",
+        `session ${id} is held by a host that this daemon cannot speak to`,
+        {
+          hint: "It goes on. Start the Coven that launched it, a newer one perhaps, to reach it.",
+          details: { sessionId: id, hostPid: run?.host_pid },
+        },
+      );
+    }
     throw new Failure("session_not_live", `session ${id} is not live (${session.status})`, {
       hint: "Look at its status and output, or launch a new session.",
       details: { sessionId: id, status: session.status },
@@ -365,6 +393,29 @@ export class LiveSessions {
       ...(transport === "pty" ? { TERM: "xterm-256color" } : {}),
     };
   }
+}
+
+const storeFull = (home: string, cause?: unknown): Failure =>
+  new Failure("store_full", `the disk that holds ${home} is full`, {
+    hint: "Free some space and launch again; live sessions are paused meanwhile and go on by themselves.",
+    details: { home },
+    cause,
+  });
+
+const leftoverOf = (run: RunRecord) => ({
+  runId: run.id,
+  pid: run.pid ?? noPid,
+  startTime: run.pid_started_at ?? "",
+});
+
+/** Throws `kill_failed` naming what survived. */
+function requireNone(id: string, survivors: readonly LeftProcess[]): void {
+  if (survivors.length === 0) return;
+  const named = survivors.map(({ pid, command }) => `${pid} (${command})`).join(", ");
+  throw new Failure("kill_failed", `of session ${id} these processes could not be ended: ${named}`, {
+    hint: "End them by hand, then kill the session again.",
+    details: { sessionId: id, survivors },
+  });
 }
 
 const ignore = (): void => undefined;

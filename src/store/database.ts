@@ -131,6 +131,9 @@ function emptyWal(db: Db): void {
 
 const isBusy = (error: unknown): boolean =>
   error instanceof Database.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(error.code);
+/** Whether there is no room for a write. What cannot be told from a broken disk (IOERR) is for the caller to look at. */
+export const isFull = (error: unknown): boolean =>
+  error instanceof Database.SqliteError && error.code === "SQLITE_FULL";
 
 function requireOurs(db: Db, path: string): void {
   const tables = Number(db.prepare("SELECT count(*) FROM sqlite_schema").pluck().get());

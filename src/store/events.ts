@@ -11,6 +11,7 @@ import {
   type SessionStatus,
   eventId,
 } from "../events.ts";
+import { boundedJson } from "./bounded-json.ts";
 import type { Ledger } from "./database.ts";
 import { now, statement } from "./rows.ts";
 
@@ -113,7 +114,7 @@ export function openEventLog({ db }: Ledger) {
         session,
         run,
         kind,
-        payload: JSON.stringify(payload),
+        payload: boundedJson(payload),
         bytes: null,
         at: now(),
       });
@@ -164,7 +165,7 @@ export function openEventLog({ db }: Ledger) {
       let bytes = 0;
       for (const row of newestFirst.iterate({ session })) {
         const record = toRecord(row);
-        bytes += record.payload_json.length;
+        bytes += Buffer.byteLength(record.payload_json);
         if (found.length === count || (found.length > 0 && bytes > payloadBytesMax)) break;
         found.push(record);
       }

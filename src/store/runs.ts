@@ -1,6 +1,6 @@
 /** One row per harness process of a session: who holds it, which process it is, and how it ended. */
 import * as z from "zod";
-import { type EventPayload, eventPayloads } from "../events.ts";
+import { type EventPayload, eventPayloads, leftProcess } from "../events.ts";
 import type { Ledger } from "./database.ts";
 import { now, statement } from "./rows.ts";
 
@@ -17,12 +17,19 @@ export interface RunRecord {
   readonly reason: string | null;
   readonly result: EventPayload<"result"> | null;
   readonly last_message: string | null;
+  /** What its process left running when it had ended by itself; whether it still runs is for the reader to find out. */
+  readonly left_behind: readonly LeftBehind[];
   readonly created_at: string;
   readonly ended_at: string | null;
 }
 
-interface RunRow extends Omit<RunRecord, "result"> {
+/** A process that can still be known when its number has been given to another. */
+const leftBehind = leftProcess.extend({ startTime: z.string() });
+export type LeftBehind = z.output<typeof leftBehind>;
+
+interface RunRow extends Omit<RunRecord, "result" | "left_behind"> {
   result: string | null;
+  left_behind: string | null;
 }
 
 export interface RunEnd {
@@ -51,6 +58,7 @@ export function openRuns({ db }: Ledger) {
   );
   const setResult = statement(db, "UPDATE runs SET result = :result WHERE id = :id");
   const setLastMessage = statement(db, "UPDATE runs SET last_message = :text WHERE id = :id");
+  const setLeftBehind = statement(db, "UPDATE runs SET left_behind = :processes WHERE id = :id");
   const newest = statement<RunRow>(
     db,
     "SELECT * FROM runs WHERE session_id = :session ORDER BY number DESC LIMIT 1",
@@ -78,6 +86,9 @@ export function openRuns({ db }: Ledger) {
     setLastMessage: (id: string, text: string): void => {
       setLastMessage.run({ id, text });
     },
+    setLeftBehind: (id: string, processes: readonly LeftBehind[]): void => {
+      setLeftBehind.run({ id, processes: JSON.stringify(processes) });
+    },
     find: (id: string): RunRecord | undefined => toRecord(byId.get({ id })),
     newest: (session: string): RunRecord | undefined => toRecord(newest.get({ session })),
     /** Runs without an ending, live ones and those whose host is lost. */
@@ -86,7 +97,14 @@ export function openRuns({ db }: Ledger) {
 }
 
 const resultColumn = z.string().transform((json) => eventPayloads.result.parse(JSON.parse(json)));
+const leftBehindColumn = z.string().transform((json) => z.array(leftBehind).parse(JSON.parse(json)));
 
 function toRecord(row: RunRow | undefined): RunRecord | undefined {
-  return row && { ...row, result: row.result === null ? null : resultColumn.parse(row.result) };
+  return (
+    row && {
+      ...row,
+      result: row.result === null ? null : resultColumn.parse(row.result),
+      left_behind: row.left_behind === null ? [] : leftBehindColumn.parse(row.left_behind),
+    }
+  );
 }

@@ -1,6 +1,9 @@
 import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
 import { expect, test } from "vitest";
 import { z } from "zod";
+import type { EventRecord } from "../../src/events.ts";
 import { identify, stillLiving } from "../../src/runtime/host/processes.ts";
 import { type TestDaemon, makeHome, startDaemon } from "../support/daemon.ts";
 import { eventsOf, launch } from "../support/launch.ts";
@@ -116,3 +119,79 @@ test("a daemon that starts after its host was lost finds the sessions orphaned a
   await second.stop();
   expect(stillLiving([harness])).toEqual([]);
 });
+
+test("a watch and an event reader go on over a killed daemon from where they were, and miss nothing", async () => {
+  const home = makeHome();
+  const first = await startDaemon(home);
+  const { id, cursor } = await launch(
+    first,
+    "stty -echo; i=0; while [ $i -lt 300 ]; do echo line $i; i=$((i+1)); done; echo half; read go; while [ $i -lt 600 ]; do echo line $i; i=$((i+1)); done",
+    { launchMode: "interactive" },
+  );
+  await first.client.call("watch", { sessions: [id], matchText: "half", cursor });
+  const seen: EventRecord[] = [];
+  const reading = (async () => {
+    for await (const event of first.client.events(id, 0)) seen.push(event);
+  })().catch(() => undefined); // the daemon breaks off, as it is killed
+  const watching = first.client.call("watch", { sessions: [id], cursor }).catch((error: unknown) => error);
+  await expect.poll(() => seen.length).toBeGreaterThan(0);
+
+  process.kill(first.pid, "SIGKILL");
+  await first.exited;
+  await reading;
+  expect(await watching).toMatchObject({ code: "runtime_unavailable" });
+
+  const second = await startDaemon(home);
+  const ended = second.client.call("watch", { sessions: [id], cursor });
+  await second.client.call("input", { session: id, keys: ["enter"] });
+  for await (const event of second.client.events(id, seen.at(-1)?.seq ?? 0)) {
+    seen.push(event);
+    if (event.kind === "exit") break;
+  }
+  expect(await ended).toMatchObject({ outcome: "met", sessions: [{ status: "completed", exitCode: 0 }] });
+  expect(seen.map(({ seq }) => seq)).toEqual((await eventsOf(second, id)).map(({ seq }) => seq));
+  const printed = seen
+    .map(({ kind, payload_json }) => (kind === "output" ? dataOf(payload_json) : ""))
+    .join("");
+  const lines = Array.from({ length: 600 }, (_, number) => `line ${number}`);
+  expect(printed.split("\r\n").filter((line) => line.startsWith("line"))).toEqual(lines);
+});
+
+const dataOf = (json: string): string => z.object({ data: z.string() }).parse(JSON.parse(json)).data;
+
+test.each([
+  { version: "an older", protocol: 0, status: "running", isAsked: true },
+  { version: "a newer", protocol: 99, status: "running", isAsked: false },
+])(
+  "the sessions of $version version's host go on; only an older one is spoken to, and new runs go to a host of our own",
+  async ({ protocol, status, isAsked }) => {
+    const home = makeHome();
+    const first = await startDaemon(home);
+    const { id } = await launch(first, "read line", { launchMode: "interactive" });
+    const harness = await processOf(first, id);
+    const host = hostPid(home);
+    process.kill(first.pid, "SIGKILL");
+    await first.exited;
+    const ledger = new Database(join(home, "ledger.sqlite3"));
+    ledger.prepare("UPDATE hosts SET protocol = ?").run(protocol);
+    ledger.close();
+
+    const second = await startDaemon(home);
+    expect(await second.client.call("status", { session: id })).toMatchObject({ status });
+    const next = await launch(second, "exit 0");
+    expect(await second.client.call("watch", { sessions: [next.id] })).toMatchObject({
+      sessions: [{ status: "completed" }],
+    });
+    expect(stillLiving([harness])).toHaveLength(1);
+    expect(readdirSync(home).filter((name) => name.startsWith("host-"))).toHaveLength(2);
+    if (isAsked) await second.client.call("kill", { session: id });
+    else {
+      await expect(second.client.call("kill", { session: id })).rejects.toMatchObject({
+        code: "runtime_unavailable",
+      });
+      expect(stillLiving([harness])).toHaveLength(1);
+      process.kill(-harness.pid, "SIGKILL");
+      process.kill(host, "SIGTERM");
+    }
+  },
+);

@@ -11,20 +11,21 @@ import { type Home, hostSocketPath, makePrivate } from "../../home.ts";
 import type { Log } from "../../log.ts";
 import { openStore } from "../../store/store.ts";
 import { Journal } from "./journal.ts";
-import { createLineSplitter } from "./lines.ts";
+import { DaemonConnection } from "./connection.ts";
 import { endTree } from "./end-tree.ts";
 import { identify } from "./processes.ts";
 import {
   type Method,
   type Result,
-  frameBytesMax,
   isMethod,
   type Params,
   paramsOf,
   protocolVersion,
   request,
 } from "./protocol.ts";
+import { openReserve } from "./reserve.ts";
 import { Run, killDeadlineMs } from "./run.ts";
+import { TreeWatch } from "./tree-watch.ts";
 
 /** How long a host without runs and without a daemon waits for one, ms: a daemon restart takes about one second. */
 const lonelyMs = 10_000;
@@ -41,15 +42,19 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
   const store = openStore(home.ledger);
   const runs = new Map<string, Run>();
   const launches = new Map<string, Promise<{ pid: number }>>();
-  const daemons = new Set<Socket>();
+  const daemons = new Set<DaemonConnection>();
+  const trees = new TreeWatch();
   let reaping = 0;
   const isHolding = (): boolean => runs.size > 0 || reaping > 0;
-  const journal = new Journal(store, log, {
-    grown: (grown, sessions) => {
-      for (const daemon of daemons) send(daemon, { grown, sessions });
+  const journal = new Journal(store, log, openReserve(home.reserve), {
+    grown: (seq, sessions) => {
+      for (const daemon of daemons) daemon.grown(seq, sessions);
     },
     pressure: (isHigh) => {
       for (const run of runs.values()) run.slowDown(isHigh);
+    },
+    storeChanged: () => {
+      for (const daemon of daemons) daemon.storeChanged(journal.state, store.events.lastSeq());
     },
   });
   let lonely: NodeJS.Timeout | undefined;
@@ -59,7 +64,7 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
       // A launch is known by its run id: asked twice, it is answered twice and done once.
       const known = launches.get(spec.runId);
       if (known) return known;
-      const run = new Run(spec, { store, journal, hostPid: process.pid });
+      const run = new Run(spec, { store, journal, hostPid: process.pid }, trees);
       runs.set(spec.runId, run);
       void run.ended.then(() => forget(spec.runId));
       const launch = run.start();
@@ -72,9 +77,8 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
       );
       return launch;
     },
-    input: async ({ runId, dataBase64, said, end }) => {
-      await held(runId).input({ bytes: Buffer.from(dataBase64, "base64"), said, end });
-      await journal.settled();
+    input: async ({ runId, dataBase64, said, end, inputKey }) => {
+      await held(runId).input({ bytes: Buffer.from(dataBase64, "base64"), said, end }, inputKey);
       return {};
     },
     resize: async ({ runId, columns, rows }) => {
@@ -84,38 +88,33 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
     attached: async ({ runId, count }) => {
       const run = runs.get(runId);
       run?.attached(count);
-      return run === undefined ? {} : { seq: await run.place() };
+      // A full disk must not keep a person from a terminal that can still be seen and ended.
+      return run === undefined || journal.state === "store_full" ? {} : { seq: await run.place() };
     },
     // A run that is still being started is killed once it is.
-    kill: async ({ runId, graceMs, as }) => ({
-      survivors: [...(await (await started(runId)).kill(graceMs, as))],
-    }),
-    reap: async ({ runId, pid, startTime }) => {
+    kill: async ({ runId, graceMs, as }) => {
+      await runs.get(runId)?.spawned;
+      const { survivors, status } = await held(runId).kill(graceMs, as);
+      return { survivors: [...survivors], status };
+    },
+    reap: async ({ runId, pid, startTime, known = [], graceMs = reapGraceMs }) => {
       reaping += 1;
       try {
-        const leftover = { runId, pid, startTime };
-        const { survivors } = await endTree(leftover, { graceMs: reapGraceMs, deadlineMs: killDeadlineMs });
+        const leftover = { runId, pid, startTime, known };
+        const { survivors } = await endTree(leftover, { graceMs, deadlineMs: killDeadlineMs });
         return { survivors: [...survivors] };
       } finally {
         reaping -= 1;
         leaveWhenLonely();
       }
     },
-    runs: async () => {
-      // The endings first: a run leaves the table before its ending is in the log.
-      await journal.settled();
-      return { runIds: [...runs.keys()] };
-    },
+    // A run whose ending is not in the log yet is among them.
+    runs: async () => ({ runIds: [...runs.keys()], store: journal.state }),
     leave: async () => {
       if (!isHolding()) setImmediate(() => void leave());
       return {};
     },
   };
-
-  async function started(runId: string): Promise<Run> {
-    await launches.get(runId)?.catch(() => undefined); // a launch that failed is no run, which is said next
-    return held(runId);
-  }
 
   function held(runId: string): Run {
     const run = runs.get(runId);
@@ -123,10 +122,12 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
     throw new Failure("session_not_live", `run ${runId} has no live process here`);
   }
 
-  function forget(runId: string): void {
+  /** Once its ending is in the log: until then the run is held here, whatever the store does. */
+  async function forget(runId: string): Promise<void> {
+    await journal.settled();
     runs.delete(runId);
     launches.delete(runId);
-    void journal.settled().then(leaveWhenLonely);
+    leaveWhenLonely();
   }
 
   function leaveWhenLonely(): void {
@@ -147,35 +148,34 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
     process.exit(0);
   }
 
-  function serve(connection: Socket): void {
-    daemons.add(connection);
+  function serve(socket: Socket): void {
     clearTimeout(lonely);
-    const lines = createLineSplitter(frameBytesMax, () => connection.destroy());
-    connection.on("data", (chunk) => {
-      for (const line of lines.push(chunk)) void answer(connection, line);
+    const daemon = new DaemonConnection(socket, {
+      asked: answer,
+      failed: (err) => log.debug({ err }, "daemon connection failed"),
+      closed: () => {
+        daemons.delete(daemon);
+        // Whoever was attached was so through that daemon.
+        if (daemons.size === 0) for (const run of runs.values()) run.attached(0);
+        leaveWhenLonely();
+      },
     });
-    connection.on("error", (err) => log.debug({ err }, "daemon connection failed"));
-    connection.on("close", () => {
-      daemons.delete(connection);
-      // Whoever was attached was so through that daemon.
-      if (daemons.size === 0) for (const run of runs.values()) run.attached(0);
-      leaveWhenLonely();
-    });
+    daemons.add(daemon);
   }
 
-  async function answer(connection: Socket, line: string): Promise<void> {
+  async function answer(line: string): Promise<object | undefined> {
     const asked = request.safeParse(parsed(line));
     if (!asked.success) {
       log.error({ line: line.slice(0, 200) }, "the daemon sent what is no request");
-      return void connection.destroy();
+      return undefined;
     }
     const { id, method, params } = asked.data;
     try {
       if (!isMethod(method)) throw new Failure("internal_error", `the host knows no method ${method}`);
-      send(connection, { id, result: await call(handlers, method, params) });
+      return { id, result: await call(handlers, method, params) };
     } catch (error) {
       if (!(error instanceof Failure)) log.error({ err: error, method }, "host method failed");
-      send(connection, { id, failure: toWire(error) });
+      return { id, failure: toWire(error) };
     }
   }
 
@@ -189,6 +189,7 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
   );
   log.info({ pid: process.pid, socket }, "host ready");
   leaveWhenLonely();
+  setImmediate(() => journal.keepRoom());
   return { pid: process.pid, socket };
 }
 
@@ -207,10 +208,6 @@ const toWire = (error: unknown): object =>
   error instanceof Failure
     ? { code: error.code, message: error.message, hint: error.hint, details: error.details }
     : { code: "internal_error", message: error instanceof Error ? error.message : String(error) };
-
-function send(connection: Socket, message: object): void {
-  if (connection.writable) connection.write(`${JSON.stringify(message)}\n`);
-}
 
 const listen = (server: Server, path: string): Promise<void> =>
   new Promise((resolve, reject) => {

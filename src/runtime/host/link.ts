@@ -5,16 +5,30 @@
 import { type Socket, createConnection } from "node:net";
 import { Failure } from "../../errors.ts";
 import { createLineSplitter } from "./lines.ts";
-import { type Method, type Params, type Result, frameBytesMax, fromHost, resultOf } from "./protocol.ts";
+import {
+  type Method,
+  type Params,
+  type Result,
+  frameBytesMax,
+  fromHost,
+  resultOf,
+  type StoreState,
+} from "./protocol.ts";
 
 /** How long a host may take to answer, ms: a kill takes five seconds at most, everything else far less. */
 const answerMsMax = 10_000;
+
+/**
+ * Unsent bytes above which nothing more is handed to a host that does not read: the largest message, and room for the
+ * small ones behind it.
+ */
+const unsentBytesMax = 2 * frameBytesMax;
 
 /** How long a dismissed host may take to leave, ms: it has nothing to do but to close its store. */
 const leaveMsMax = 1000;
 
 export interface HostListener {
-  readonly grown: (seq: number, sessions: string[]) => void;
+  readonly grown: (sessions: string[]) => void;
   readonly lost: () => void;
 }
 
@@ -29,6 +43,7 @@ export class HostLink {
   readonly #pending = new Map<number, Pending>();
   #nextId = 1;
   #isOpen = true;
+  #storeState: StoreState = "ok";
 
   private constructor(pid: number, socket: Socket, listener: HostListener) {
     this.pid = pid;
@@ -58,11 +73,20 @@ export class HostLink {
     });
   }
 
+  /** Whether the host could write to the log when it last said so. */
+  get storeState(): StoreState {
+    return this.#storeState;
+  }
+
   async call<M extends Method>(method: M, params: Params<M>): Promise<Result<M>> {
-    if (!this.#isOpen) throw lost(this.pid);
+    if (!this.#isOpen || this.#socket.writableLength > unsentBytesMax) throw lost(this.pid);
     const id = this.#nextId++;
+    const line = lineOf({ id, method, params });
     const answer = await new Promise<unknown>((resolve, reject) => {
-      const timer = setTimeout(() => reject(lost(this.pid)), answerMsMax);
+      const timer = setTimeout(() => {
+        this.#pending.delete(id);
+        reject(lost(this.pid));
+      }, answerMsMax);
       const settled =
         <T>(settle: (value: T) => void) =>
         (value: T): void => {
@@ -70,15 +94,22 @@ export class HostLink {
           settle(value);
         };
       this.#pending.set(id, { resolve: settled(resolve), reject: settled(reject) });
-      this.#socket.write(`${JSON.stringify({ id, method, params })}\n`);
+      this.#socket.write(line);
     });
     return resultOf[method].parse(answer);
+  }
+
+  /** What the host holds. */
+  async runs(): Promise<readonly string[]> {
+    const { runIds, store } = await this.call("runs", {});
+    this.#storeState = store ?? "ok";
+    return runIds;
   }
 
   /** Asks the host to leave if it holds nothing. Resolves when it has hung up, or stays. */
   async dismiss(): Promise<void> {
     const left = new Promise<void>((resolve) => this.#socket.once("close", () => resolve()));
-    const { runIds } = await this.call("runs", {}).catch(() => ({ runIds: [] }));
+    const runIds = await this.runs().catch(() => []);
     if (!this.#isOpen || runIds.length > 0) return;
     await this.call("leave", {}).catch(() => undefined); // it may have hung up before it answered
     await Promise.race([left, new Promise((resolve) => setTimeout(resolve, leaveMsMax).unref())]);
@@ -91,13 +122,25 @@ export class HostLink {
 
   #hear(line: string, listener: HostListener): void {
     const message = fromHost.parse(JSON.parse(line));
-    if ("grown" in message) return listener.grown(message.grown, message.sessions);
+    if ("grown" in message) {
+      this.#storeState = message.store ?? this.#storeState;
+      return listener.grown(message.sessions);
+    }
     const pending = this.#pending.get(message.id);
     this.#pending.delete(message.id);
     if ("result" in message) return pending?.resolve(message.result);
     const { code, message: text, ...rest } = message.failure;
     pending?.reject(new Failure(code, text, optionsOf(rest)));
   }
+}
+
+/** Throws `payload_too_large` for what the host would hang up upon. */
+function lineOf(message: { readonly id: number; readonly method: Method; readonly params: object }): string {
+  const line = `${JSON.stringify(message)}\n`;
+  if (line.length * 3 <= frameBytesMax || Buffer.byteLength(line) <= frameBytesMax) return line;
+  throw new Failure("payload_too_large", `a ${message.method} of ${line.length} characters is too large`, {
+    hint: `At most ${frameBytesMax} bytes go to a host, environment included: put a long prompt in a file.`,
+  });
 }
 
 const optionsOf = ({

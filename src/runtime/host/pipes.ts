@@ -16,6 +16,7 @@ export async function spawnOnPipes(spec: ChildSpec): Promise<Child> {
   stdin.on("error", () => undefined);
   stdin.write(spec.stdin ?? "");
   if (!spec.inputStaysOpen) stdin.end();
+  let hasExited = false;
 
   return {
     pid,
@@ -23,6 +24,7 @@ export async function spawnOnPipes(spec: ChildSpec): Promise<Child> {
       stdout.on("data", (bytes: Buffer) => listener.output("stdout", bytes));
       stderr.on("data", (bytes: Buffer) => listener.output("stderr", bytes));
       void exited.then(async (end) => {
+        hasExited = true;
         await drained([stdout, stderr]);
         stdout.destroy();
         stderr.destroy();
@@ -37,6 +39,7 @@ export async function spawnOnPipes(spec: ChildSpec): Promise<Child> {
     endInput: () => void stdin.end(),
     resize: () => undefined,
     pause() {
+      if (hasExited) return; // what is left is little, and the ending waits for it
       stdout.pause();
       stderr.pause();
     },
@@ -55,13 +58,15 @@ const quietTurnsWanted = 3;
 
 /**
  * Everything the process itself printed is in the pipes when its exit is told, so they are read until they are quiet.
- * Waiting for them to close would wait for every background child that still holds them.
+ * Waiting for them to close would wait for every background child that still holds them, and waiting for a log that is
+ * behind, for a full disk.
  */
 async function drained(streams: readonly NodeJS.ReadableStream[]): Promise<void> {
   let open = streams.length;
   let quietTurns = 0;
   let bytes = 0;
   for (const stream of streams) {
+    stream.resume();
     stream.on("data", (chunk: Buffer) => {
       quietTurns = 0;
       bytes += chunk.length;
@@ -71,9 +76,7 @@ async function drained(streams: readonly NodeJS.ReadableStream[]): Promise<void>
     });
   }
   while (open > 0 && quietTurns < quietTurnsWanted && bytes < leftBytesMax) {
-    // Paused means that the log is behind, not that there is nothing to read.
-    if (streams.some((stream) => stream.isPaused())) await new Promise((resolve) => setTimeout(resolve, 10));
-    else quietTurns += 1;
+    quietTurns += 1;
     await new Promise(setImmediate);
   }
 }

@@ -15,6 +15,28 @@ export const lookAround = (): Look => {
   return { processes, runIds: reader.runIds(processes.map(({ pid }) => pid)) };
 };
 
+/**
+ * For who looks again and again: the environment of a process is read once, when it is first seen, which makes a look
+ * half as dear. So a process that took another run's id later may still show its first one.
+ */
+export const createLookout = (): (() => Look) => {
+  let seen = new Map<number, { readonly startTime: string; readonly runId: string | undefined }>();
+  return () => {
+    const processes = listProcesses();
+    const isKnown = ({ pid, startTime }: ProcessInfo): boolean => seen.get(pid)?.startTime === startTime;
+    const fresh = reader.runIds(processes.filter((found) => !isKnown(found)).map(({ pid }) => pid));
+    seen = new Map(
+      processes.map((found) => {
+        const runId = isKnown(found) ? seen.get(found.pid)?.runId : fresh.get(found.pid);
+        return [found.pid, { startTime: found.startTime, runId }];
+      }),
+    );
+    const runIds = new Map<number, string>();
+    for (const [pid, { runId }] of seen) if (runId !== undefined) runIds.set(pid, runId);
+    return { processes, runIds };
+  };
+};
+
 export const listProcesses = (): ProcessInfo[] => reader.list();
 
 export const hasRunMarker = (pid: number, runId: string): boolean => reader.runIds([pid]).get(pid) === runId;

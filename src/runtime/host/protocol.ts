@@ -5,9 +5,15 @@
  * says only `{grown}`: the log has grown to that seq, and in which sessions. It never sends a row: whoever wants to
  * know reads the log. A host outlives daemons and upgrades, so the protocol has a version; a newer daemon speaks an
  * older host's version until that host is empty.
+ *
+ * How it grows: within a version only by optional fields, in what is asked as in what is told, whose absence means what
+ * was meant before they existed; unknown fields are ignored by both sides. A new method, or a field that must be
+ * understood, takes a new version. A host of a newer version than the daemon's is not spoken to: its runs go on, out of
+ * reach, until a daemon that knows its version is there.
  */
 import * as z from "zod";
 import { type FailureCode, isFailureCode } from "../../errors.ts";
+import { sessionStatuses } from "../../events.ts";
 import { permissions, launchModes } from "../harness/harness.ts";
 
 export const protocolVersion = 1;
@@ -39,6 +45,12 @@ export const launchSpec = z.object({
 });
 export type LaunchSpec = z.output<typeof launchSpec>;
 
+/** Whether the log takes what is written to it. On a full disk harnesses are paused, not lost. */
+export const storeState = z.enum(["ok", "store_full"]);
+export type StoreState = z.output<typeof storeState>;
+
+const identity = z.object({ pid: z.int(), startTime: z.string() });
+
 const runOnly = z.object({ runId: z.string() });
 
 const survivors = z.object({ survivors: z.array(z.object({ pid: z.int(), command: z.string() })) });
@@ -61,8 +73,12 @@ const params = {
   attached: runOnly.extend({ count: z.int() }),
   /** `as`: what the session is once its tree is gone, `killed` when a caller asked, `orphaned` when Coven stops. */
   kill: runOnly.extend({ graceMs: z.int(), as: z.enum(["killed", "orphaned"]) }),
-  /** Ends what a lost host's run left behind. */
-  reap: runOnly.extend({ pid: z.int(), startTime: z.string() }),
+  /** Ends what is left of a run that no host holds. `known`: processes of it that were seen before. */
+  reap: runOnly.extend({
+    ...identity.shape,
+    known: z.array(identity).optional(),
+    graceMs: z.int().optional(),
+  }),
   runs: z.object({}),
   /** The daemon stops for good: a host that holds nothing need not wait for another one. */
   leave: z.object({}),
@@ -72,10 +88,11 @@ const results = {
   launch: z.object({ pid: z.int() }),
   input: z.object({}),
   resize: z.object({}),
+  /** `status`: how the session ends, whether the store has taken it yet or not. */
+  kill: survivors.extend({ status: z.enum(sessionStatuses).optional() }),
   attached: z.object({ seq: z.int().optional() }),
-  kill: survivors,
   reap: survivors,
-  runs: z.object({ runIds: z.array(z.string()) }),
+  runs: z.object({ runIds: z.array(z.string()), store: storeState.optional() }),
   leave: z.object({}),
 };
 
@@ -97,7 +114,7 @@ export const wireFailure = z.object({
 });
 
 export const fromHost = z.union([
-  z.object({ grown: z.int(), sessions: z.array(z.string()) }),
+  z.object({ grown: z.int(), sessions: z.array(z.string()), store: storeState.optional() }),
   z.object({ id: z.int(), result: z.unknown() }),
   z.object({ id: z.int(), failure: wireFailure }),
 ]);

@@ -12,13 +12,8 @@ import { dirname, join } from "node:path";
 import { ReadStream } from "node:tty";
 import { constants as fcntl, fcntlSync } from "fs-ext";
 import { Failure } from "../../errors.ts";
-import {
-  type Child,
-  type ChildEnd,
-  type ChildListener,
-  type ChildSpec,
-  unreadInputBytesMax,
-} from "./child.ts";
+import type { Child, ChildEnd, ChildListener, ChildSpec } from "./child.ts";
+import { createPtyInput } from "./pty-input.ts";
 
 /** The part of node-pty's native module that we use; its own wrapper is what loses output. */
 interface NativePty {
@@ -59,6 +54,7 @@ const { native, helperPath } = loadNative();
 export async function spawnInPty(spec: ChildSpec): Promise<Child> {
   const early: Buffer[] = [];
   let end: ChildEnd | undefined;
+  let hasExited = false;
   let tellEnded: () => void = () => undefined;
   const ended = new Promise<void>((resolve) => (tellEnded = resolve));
   let listener: ChildListener = {
@@ -97,8 +93,11 @@ export async function spawnInPty(spec: ChildSpec): Promise<Child> {
   });
   stream.on("error", () => undefined); // the end is told by the exit
   stream.resume();
+  const input = createPtyInput(pty.fd);
 
   async function onExit(code: number, signal: number): Promise<void> {
+    hasExited = true;
+    input.close();
     stream.pause();
     closeSync(held);
     await readToEnd();
@@ -139,17 +138,16 @@ export async function spawnInPty(spec: ChildSpec): Promise<Child> {
       for (const bytes of early) given.output(null, bytes);
       if (end !== undefined) given.ended(end);
     },
-    write(bytes) {
-      if (stream.destroyed || stream.writableLength + bytes.length > unreadInputBytesMax) return false;
-      stream.write(bytes);
-      return true;
-    },
+    write: input.write,
     endInput: () => undefined,
     resize(columns, rows) {
       if (!stream.destroyed) native.resize(pty.fd, columns, rows);
     },
     pause: () => stream.pause(),
-    resume: () => stream.resume(),
+    resume() {
+      // Its end is read by hand, whether the log is behind or not: what is left is little, and the ending waits for it.
+      if (!hasExited) stream.resume();
+    },
   };
 }
 

@@ -10,32 +10,51 @@ const enterPauseMs = 150;
 /** How long the program may take to show the text, ms; one that shows nothing (a password) gets Enter all the same. */
 const shownMsMax = 1000;
 
+/** The same for a program that has not shown the text before this one either, ms. */
+const shownAgainMsMax = 50;
+
+/** Inputs that wait for those before them. All are typed before their callers give up, after ten seconds. */
+const waitingMax = 40;
+
 const enter = 0x0d;
 const escape = 0x1b;
 
 export interface Typist {
-  /** Resolves when all was written; false when the program has left too much unread. One after the other. */
-  readonly type: (bytes: Buffer) => Promise<boolean>;
+  /**
+   * Resolves when all was written; false when the program has left too much unread. One after the other. `taken` is
+   * called once, in the turn in which the program is given the first of it.
+   */
+  readonly type: (bytes: Buffer, taken: () => void) => Promise<boolean>;
   /** The program has printed something. */
   readonly heard: () => void;
 }
 
 export function createTypist(write: (bytes: Buffer) => boolean): Typist {
   let before: Promise<unknown> = Promise.resolve();
+  let waiting = 0;
+  let isSilent = false;
   let heard = (): void => undefined;
 
-  const typeNow = async (bytes: Buffer): Promise<boolean> => {
-    if (!endsWithEnter(bytes)) return write(bytes);
-    const shown = new Promise<void>((resolve) => (heard = resolve));
-    if (!write(bytes.subarray(0, -1))) return false;
-    await Promise.race([shown, pause(shownMsMax)]);
+  const typeNow = async (bytes: Buffer, taken: () => void): Promise<boolean> => {
+    const pressesEnter = endsWithEnter(bytes);
+    if (!write(pressesEnter ? bytes.subarray(0, -1) : bytes)) return false;
+    taken();
+    if (!pressesEnter) return true;
+    isSilent = !(await isShown(isSilent ? shownAgainMsMax : shownMsMax));
     await pause(enterPauseMs);
     return write(bytes.subarray(-1));
   };
 
+  const isShown = async (withinMs: number): Promise<boolean> => {
+    const shown = new Promise<true>((resolve) => (heard = () => resolve(true)));
+    return Promise.race([shown, pause(withinMs).then(() => false)]);
+  };
+
   return {
-    type(bytes) {
-      const typed = before.then(() => typeNow(bytes));
+    async type(bytes, taken) {
+      if (waiting === waitingMax) return false;
+      waiting += 1;
+      const typed = before.then(() => typeNow(bytes, taken)).finally(() => (waiting -= 1));
       before = typed.catch(() => undefined);
       return typed;
     },

@@ -5,6 +5,7 @@ import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
 import { silentLog } from "../../../src/log.ts";
 import { type Entry, Journal } from "../../../src/runtime/host/journal.ts";
+import { openReserve } from "../../../src/runtime/host/reserve.ts";
 import { openStore } from "../../../src/store/store.ts";
 
 function openJournal() {
@@ -36,9 +37,10 @@ function openJournal() {
   });
   const told: number[] = [];
   const pressure: boolean[] = [];
-  const journal = new Journal(store, silentLog, {
+  const journal = new Journal(store, silentLog, openReserve(join(folder, "reserve")), {
     grown: (seq) => told.push(seq),
     pressure: (isHigh) => pressure.push(isHigh),
+    storeChanged: () => undefined,
   });
   const output = (text: string): Entry => ({
     sessionId: "s",
