@@ -237,7 +237,9 @@ export class Run {
     this.#readErrors(this.#errorLines.flush());
     this.#recordTyped(this.#lines.flush());
     // A kill looks itself for what is left; it may also come while this is being looked for.
-    const left = this.#endsAs === undefined ? await this.#trees.leftBehind(this.spec.runId) : [];
+    // An ending is told whether the system lets itself be looked at or not.
+    const left =
+      this.#endsAs === undefined ? await this.#trees.leftBehind(this.spec.runId).catch(() => []) : [];
     const reason = this.#endsAs === "orphaned" ? "the daemon was stopped" : undefined;
     this.#recordEnd(
       this.#endsAs ?? this.#naturalEnd(end),

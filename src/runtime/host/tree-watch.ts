@@ -5,11 +5,11 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { ProcessIdentity, ProcessInfo } from "./process-info.ts";
 import { findTree, leftBehind, type RunRoot } from "./process-tree.ts";
-import { createLookout, stillLiving } from "./processes.ts";
+import { createLookout, type Look, stillLiving } from "./processes.ts";
 
 /** After a launch, ms: a harness starts most of what it starts soon. Each pause is twice the one before. */
 const lookMsMin = 50;
-/** Between two looks at runs that have been there for long, ms. A look takes 2 to 4 ms beside 200 processes. */
+/** Between two looks at runs that have been there for long, ms. With 200 live runs a look takes 5 ms, their trees 8 more. */
 const lookMsMax = 2000;
 /** On a machine full of processes a look is rarer: it may take one part in so many of the time. */
 const costShare = 50;
@@ -63,7 +63,8 @@ export class TreeWatch {
   /** The trees are worked out one a turn, so that hundreds of them hold up no output. */
   async #look(): Promise<void> {
     const startedAt = performance.now();
-    const look = this.#lookAround();
+    const look = this.#tryToLook();
+    if (look === undefined) return this.#lookIn(lookMsMax);
     let tookMs = performance.now() - startedAt;
     for (const [runId, root] of [...this.#trees]) {
       if (this.#trees.get(runId) !== root) continue;
@@ -75,6 +76,15 @@ export class TreeWatch {
     if (this.#trees.size === 0) return;
     this.#pauseMs = Math.min(this.#pauseMs * 2, lookMsMax);
     this.#lookIn(Math.max(this.#pauseMs, tookMs * costShare));
+  }
+
+  /** One look that fails, for want of processes to run `ps` in, say, must not be the last. */
+  #tryToLook(): Look | undefined {
+    try {
+      return this.#lookAround();
+    } catch {
+      return undefined;
+    }
   }
 }
 
