@@ -23,8 +23,11 @@ import { Growth } from "./runtime/growth.ts";
 import { HarnessCatalog } from "./runtime/harness-catalog.ts";
 import { scanHarness } from "./runtime/harness-scan.ts";
 import { HostPool } from "./runtime/host-pool.ts";
+import { Launches } from "./runtime/launches.ts";
+import { Leftovers } from "./runtime/leftovers.ts";
 import { LogReader } from "./runtime/reading.ts";
 import { type Bounds, Retention } from "./runtime/retention.ts";
+import { Rituals } from "./runtime/rituals.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { LiveSessions } from "./runtime/sessions.ts";
 import { Terminals } from "./runtime/terminal.ts";
@@ -69,16 +72,18 @@ export async function startDaemon(home: Home, version: string, program: string):
       program,
       env: environments.own,
       grown: (sessions) => growth.tell(sessions),
-      lost: (pid) => sessions.orphanLostRuns((run) => run.host_pid === pid),
+      lost: (pid) => void leftovers.orphanLostRuns((run) => run.host_pid === pid),
     });
-    const sessions = new LiveSessions({
+    const leftovers = new Leftovers({ store, growth, hosts, log });
+    const sessions = new LiveSessions({ store, hosts, harnesses, leftovers, log });
+    const launches = new Launches({
       store,
       growth,
       hosts,
       harnesses,
       environments,
+      sessions,
       home: home.root,
-      log,
     });
     const reader = new LogReader(store, growth);
     const terminals = new Terminals(sessions, reader, growth);
@@ -91,6 +96,9 @@ export async function startDaemon(home: Home, version: string, program: string):
       harnesses,
       environments,
       sessions,
+      launches,
+      rituals: new Rituals(store, growth, sessions),
+      leftovers,
       external: new ExternalSessions(store, growth),
       casts: new Casts(store, growth),
       watches: new Watches(store, growth, sessions),
@@ -106,7 +114,7 @@ export async function startDaemon(home: Home, version: string, program: string):
     };
     await hosts.open();
     const held = await hosts.held();
-    sessions.orphanLostRuns((run) => !held(run));
+    await leftovers.orphanLostRuns((run) => !held(run));
 
     let tellStopped: () => void = () => undefined;
     const stopped = new Promise<void>((resolve) => (tellStopped = resolve));
@@ -123,9 +131,11 @@ export async function startDaemon(home: Home, version: string, program: string):
     };
     let stopping: Promise<Stopped> | undefined;
     const stop = async (keep: boolean): Promise<Stopped> => {
-      sessions.close();
+      const launched = launches.close();
       await retention.close();
+      if (!keep) await launched;
       const result = keep ? { ended: [], survived: [] } : await sessions.orphanAll(stopGraceMs);
+      if (!keep) await leftovers.settled();
       log.info({ keep, ended: result.ended.map(({ id }) => id) }, "stopping");
       setImmediate(() => void close(keep));
       return result;

@@ -11,5 +11,5 @@ export const archive = capability({
   failures: ["session_not_found", "session_live"],
   tool: true,
   positional: ["session"],
-  run: async ({ session }, { sessions, intent }) => sessions.archive(session, intent?.begin),
+  run: async ({ session }, { rituals, intent }) => rituals.archive(session, intent?.begin),
 });

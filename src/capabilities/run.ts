@@ -55,7 +55,7 @@ export const run = capability({
   failures: ["launch_failed", "payload_too_large", "runtime_unavailable"],
   tool: true,
   positional: ["harness", "prompt"],
-  async run(input, { sessions, reader, caller, intent }) {
+  async run(input, { launches, reader, caller, intent }) {
     if (input.resume && input.harnessSessionId === undefined) {
       throw new Failure("invalid_request", "resume: no harnessSessionId says which conversation", {
         hint: "Pass the harness's own conversation id as harnessSessionId.",
@@ -63,8 +63,8 @@ export const run = capability({
     }
     const { session, runId, cursorSeq } =
       intent?.begun === undefined
-        ? await sessions.launch(input, caller.env, intent?.begin)
-        : sessions.launched(intent.begun);
+        ? await launches.launch(input, caller.env, intent?.begin)
+        : launches.launched(intent.begun);
     return { ...session, runId, cursor: reader.cursorAt(cursorSeq) };
   },
 });

@@ -15,7 +15,7 @@ export const sacrifice = capability({
   failures: ["session_not_found", "session_live", "confirmation_required"],
   tool: true,
   positional: ["session"],
-  async run({ session, confirm }, { sessions, intent }) {
+  async run({ session, confirm }, { sessions, rituals, intent }) {
     if (intent?.begun === session && sessions.find(session) === undefined) return sacrificed(session);
     const { id, title } = sessions.requireEnded(session, "sacrificed");
     if (!confirm) {
@@ -24,7 +24,7 @@ export const sacrifice = capability({
         details: { sessionId: id },
       });
     }
-    await sessions.sacrifice(session, intent?.begin);
+    await rituals.sacrifice(session, intent?.begin);
     return sacrificed(id);
   },
 });

@@ -58,7 +58,7 @@ export const status = capability({
   failures: ["session_not_found"],
   tool: true,
   positional: ["session"],
-  async run({ session: id }, { sessions, reader, listSessions, liveCount, storeState }) {
+  async run({ session: id }, { sessions, leftovers, reader, listSessions, liveCount, storeState }) {
     const cursor = reader.cursorAt(reader.lastSeq());
     const store = storeState() === "store_full" ? { store: "store_full" as const } : {};
     if (id === undefined) {
@@ -84,7 +84,7 @@ export const status = capability({
     }
     const record = sessions.get(id);
     const run = sessions.newestRun(id);
-    const left = sessions.leftBehind(id).map(({ pid, command }) => ({ pid, command }));
+    const left = leftovers.leftBehind(id).map(({ pid, command }) => ({ pid, command }));
     return {
       id,
       title: record.title,

@@ -11,5 +11,5 @@ export const summon = capability({
   failures: ["session_not_found", "session_live"],
   tool: true,
   positional: ["session"],
-  run: async ({ session }, { sessions, intent }) => sessions.summon(session, intent?.begin),
+  run: async ({ session }, { rituals, intent }) => rituals.summon(session, intent?.begin),
 });

@@ -1,0 +1,119 @@
+/**
+ * Processes that nobody holds any more: what a run left running when it ended, and what a lost host held. Both are known
+ * by pid and start time, or found by the run's marker, and ended by a host that lives.
+ */
+import { Failure } from "../errors.ts";
+import type { LeftProcess } from "../events.ts";
+import type { Log } from "../log.ts";
+import type { LeftBehind, RunRecord } from "../store/runs.ts";
+import type { Store } from "../store/store.ts";
+import type { Growth } from "./growth.ts";
+import type { HostPool } from "./host-pool.ts";
+import { stillLiving } from "./host/processes.ts";
+
+/** No process has it: of a run that was never started only its marker can be looked for. */
+const noPid = 2 ** 31 - 1;
+
+export interface LeftoversOptions {
+  readonly store: Store;
+  readonly growth: Growth;
+  readonly hosts: HostPool;
+  readonly log: Log;
+}
+
+export class Leftovers {
+  readonly #store: Store;
+  readonly #options: LeftoversOptions;
+  readonly #reaps = new Set<Promise<void>>();
+
+  constructor(options: LeftoversOptions) {
+    this.#store = options.store;
+    this.#options = options;
+  }
+
+  /** Resolves when nothing is being looked for any more. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#reaps);
+  }
+
+  /** What the newest run of an ended session left running and still runs. */
+  leftBehind(id: string): readonly LeftBehind[] {
+    const run = this.#store.runs.newest(id);
+    if (run === undefined || run.ended_at === null || run.left_behind.length === 0) return [];
+    const living = new Set(stillLiving(run.left_behind).map(({ pid }) => pid));
+    return run.left_behind.filter(({ pid }) => living.has(pid));
+  }
+
+  /** False where there is none. Throws `kill_failed` naming what survived. */
+  async endLeftBehind(id: string, graceMs: number): Promise<boolean> {
+    const run = this.#store.runs.newest(id);
+    const known = this.leftBehind(id).map(({ pid, startTime }) => ({ pid, startTime }));
+    if (run === undefined || known.length === 0) return false;
+    const host = await this.#options.hosts.current();
+    const { survivors } = await host.call("reap", { ...leftoverOf(run), known, graceMs });
+    requireNone(id, survivors);
+    return true;
+  }
+
+  /** What lost hosts held is over: the sessions become `orphaned`, and their leftover processes are ended. */
+  async orphanLostRuns(isLost: (run: RunRecord) => boolean): Promise<void> {
+    await Promise.all(
+      this.#store.runs
+        .open()
+        .filter(isLost)
+        .map((run) => this.#orphan(run)),
+    );
+  }
+
+  async #orphan(run: RunRecord): Promise<void> {
+    const { log, growth } = this.#options;
+    const reason = "the host that held the process is gone";
+    try {
+      if (!(await this.#store.writeWhenFree(() => this.#recordLost(run, reason)))) return;
+    } catch (err) {
+      log.error({ err, session: run.session_id }, "a lost session could not be marked");
+      return;
+    }
+    growth.tell([run.session_id]);
+    log.warn({ session: run.session_id, pid: run.pid, code: "orphaned" }, reason);
+    const reap = this.#reap(run).finally(() => this.#reaps.delete(reap));
+    this.#reaps.add(reap);
+  }
+
+  /** False when its host has told the ending after all. */
+  #recordLost({ id, session_id }: RunRecord, reason: string): boolean {
+    const { runs, sessions, events } = this.#store;
+    if (runs.find(id)?.ended_at !== null) return false;
+    runs.ended({ id, exitCode: null, signal: null, reason });
+    sessions.move({ session: session_id, run: id, to: "orphaned", reason });
+    events.append(session_id, id, "exit", { status: "orphaned", exitCode: null, reason });
+    return true;
+  }
+
+  async #reap(run: RunRecord): Promise<void> {
+    const { hosts, log } = this.#options;
+    try {
+      const { survivors } = await (await hosts.current()).call("reap", leftoverOf(run));
+      if (survivors.length === 0) return;
+      log.error({ session: run.session_id, survivors, code: "kill_failed" }, "leftover processes survive");
+    } catch (err) {
+      log.error({ err, session: run.session_id, pid: run.pid }, "leftover processes could not be looked for");
+    }
+  }
+}
+
+const leftoverOf = (run: RunRecord) => ({
+  runId: run.id,
+  pid: run.pid ?? noPid,
+  startTime: run.pid_started_at ?? "",
+});
+
+/** Throws `kill_failed` naming what survived. */
+export function requireNone(id: string, survivors: readonly LeftProcess[]): void {
+  if (survivors.length === 0) return;
+  const named = survivors.map(({ pid, command }) => `${pid} (${command})`).join(", ");
+  throw new Failure("kill_failed", `of session ${id} these processes could not be ended: ${named}`, {
+    hint: "End them by hand, then kill the session again.",
+    details: { sessionId: id, survivors },
+  });
+}
