@@ -31,7 +31,7 @@ export async function keepConnection(socketPath: string): Promise<KeptConnection
     get: (path) =>
       new Promise((resolve) => {
         wanted = resolve;
-        socket.write(`GET ${path} HTTP/1.1\r\nhost: coven\r\n\r\n`);
+        socket.write(`GET ${path} HTTP/1.1\r\nhost: coven\r\nconnection: keep-alive\r\n\r\n`);
       }),
     close: () => socket.destroy(),
   };

@@ -71,7 +71,7 @@ export const migrations: readonly string[] = [
     protocol INTEGER NOT NULL
   ) STRICT;
   `,
-  // 2: what callers have asked under an intent of theirs, so that a repeated call does nothing twice; what runs left
+  // 2: what callers have asked under an intent, so that a repeated call does nothing twice; moves by session; what runs left
   `
   CREATE TABLE intents (
     caller TEXT NOT NULL,
@@ -85,6 +85,9 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX intents_oldest ON intents (created_at);
   CREATE INDEX intents_of_session ON intents (session_id);
+
+  -- A watch asks after every growth whether its session has moved, which must not cost a look at all it printed.
+  CREATE INDEX events_of_state ON events (session_id, seq) WHERE kind = 'status';
 
   ALTER TABLE runs ADD COLUMN left_behind TEXT;
   ALTER TABLE sessions ADD COLUMN caller_familiar_id TEXT;

@@ -30,7 +30,8 @@ const resumeBelowBytes = 256 * 1024;
 
 export interface Entry {
   readonly sessionId: string;
-  readonly bytes: number;
+  /** Grows by `extend` only. */
+  bytes: number;
   readonly write: () => void;
   /** An ending is written even on a full disk, from the room that is reserved for it. */
   readonly isEnding?: true;
@@ -78,7 +79,17 @@ export class Journal {
   /** Queues an entry. Output waits a moment for more of it. */
   add(entry: Entry): void {
     this.#queue.push(entry);
-    this.#queuedBytes += entry.bytes;
+    this.#grow(entry, entry.bytes);
+  }
+
+  /** Says that an entry that was not written yet has become so much longer. */
+  extend(entry: Entry, bytes: number): void {
+    entry.bytes += bytes;
+    this.#grow(entry, bytes);
+  }
+
+  #grow(entry: Entry, bytes: number): void {
+    this.#queuedBytes += bytes;
     if (this.#queuedBytes > pauseAboveBytes) this.#isBehind = true;
     this.#press();
     if (entry.isEnding === true && this.#state === "store_full") this.#commitNow();

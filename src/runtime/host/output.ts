@@ -9,7 +9,7 @@ import { createRedactor } from "../../text/redact.ts";
 const heldMsMax = 60;
 
 /** Largest row, bytes of its JSON text: published clients refuse events much larger. */
-const rowJsonBytesMax = 16 * 1024;
+export const rowJsonBytesMax = 16 * 1024;
 
 export interface OutputPipe {
   /** Takes what was printed; the bytes are the caller's again when it returns. */
@@ -18,8 +18,10 @@ export interface OutputPipe {
   readonly end: () => void;
 }
 
-/** `row` gets a copy that is its own. */
-export function createOutputPipe(row: (bytes: Buffer) => void): OutputPipe {
+/** Takes a copy that is its own, and how long it is as JSON text. */
+export type TakeRow = (bytes: Buffer, jsonBytes: number) => void;
+
+export function createOutputPipe(row: TakeRow): OutputPipe {
   const redactor = createRedactor();
   let rest: Buffer = Buffer.alloc(0);
   let timer: NodeJS.Timeout | undefined;
@@ -29,8 +31,8 @@ export function createOutputPipe(row: (bytes: Buffer) => void): OutputPipe {
     const whole = isFinal ? all.length : all.length - unfinishedBytes(all);
     let start = 0;
     while (start < whole) {
-      const end = rowEnd(all, start, whole);
-      row(Buffer.from(all.subarray(start, end)));
+      const { end, jsonBytes } = rowFrom(all, start, whole);
+      row(Buffer.from(all.subarray(start, end)), jsonBytes);
       start = end;
     }
     rest = Buffer.from(all.subarray(whole));
@@ -68,13 +70,13 @@ function unfinishedBytes(bytes: Buffer): number {
 }
 
 /** Where a row that begins at `start` ends: its JSON text stays below the limit and no character is cut. */
-function rowEnd(bytes: Buffer, start: number, end: number): number {
+function rowFrom(bytes: Buffer, start: number, end: number): { end: number; jsonBytes: number } {
   let jsonBytes = 0;
   for (let at = start; at < end; at += 1) {
     jsonBytes += jsonBytesOf[bytes[at] ?? 0] ?? 1;
-    if (jsonBytes > rowJsonBytesMax) return characterStart(bytes, start, at);
+    if (jsonBytes > rowJsonBytesMax) return { end: characterStart(bytes, start, at), jsonBytes };
   }
-  return end;
+  return { end, jsonBytes };
 }
 
 function characterStart(bytes: Buffer, start: number, at: number): number {

@@ -5,7 +5,8 @@ import type { LeftBehind } from "../../store/runs.ts";
 import type { Store } from "../../store/store.ts";
 import { redactText } from "../../text/redact.ts";
 import type { ChildEnd } from "./child.ts";
-import type { Journal } from "./journal.ts";
+import type { Entry, Journal } from "./journal.ts";
+import { rowJsonBytesMax } from "./output.ts";
 import type { ProcessInfo } from "./process-info.ts";
 import type { LaunchSpec } from "./protocol.ts";
 import { textRows } from "./text-rows.ts";
@@ -30,10 +31,19 @@ export interface Ending extends ChildEnd {
   readonly left: readonly ProcessInfo[];
 }
 
+interface OutputRow {
+  readonly stream: OutputStream | null;
+  readonly pieces: Buffer[];
+  jsonBytes: number;
+  readonly entry: Entry;
+}
+
 export class RunLog {
   readonly #spec: LaunchSpec;
   readonly #context: RunContext;
   #touchedAt = Number.NEGATIVE_INFINITY;
+  /** The row of output that was queued last, as long as nothing was queued behind it and it was not written. */
+  #row: OutputRow | undefined;
 
   constructor(spec: LaunchSpec, context: RunContext) {
     this.#spec = spec;
@@ -78,15 +88,27 @@ export class RunLog {
     return new Promise((resolve) => this.#add(0, () => resolve(this.#context.store.events.lastSeq())));
   }
 
-  output(stream: OutputStream | null, bytes: Buffer): void {
+  /** Output that follows output joins its row while that waits to be written: few long rows cost less than many short. */
+  output(stream: OutputStream | null, bytes: Buffer, jsonBytes: number): void {
+    const row = this.#row;
+    if (row?.stream === stream && row.jsonBytes + jsonBytes <= rowJsonBytesMax) {
+      row.pieces.push(bytes);
+      row.jsonBytes += jsonBytes;
+      return this.#context.journal.extend(row.entry, bytes.length);
+    }
     const { events, sessions } = this.#context.store;
     const { sessionId, runId } = this.#spec;
     const isDue = performance.now() - this.#touchedAt > touchEveryMs;
     if (isDue) this.#touchedAt = performance.now();
-    this.#add(bytes.length, () => {
-      events.appendOutput(sessionId, runId, stream, bytes);
+    const pieces = [bytes];
+    const write = (): void => {
+      if (this.#row?.pieces === pieces) this.#row = undefined;
+      events.appendOutput(sessionId, runId, stream, Buffer.concat(pieces));
       if (isDue) sessions.touch(sessionId);
-    });
+    };
+    const entry = { sessionId, bytes: bytes.length, write };
+    this.#context.journal.add(entry);
+    this.#row = { stream, pieces, jsonBytes, entry };
   }
 
   typed(event: TypedEvent): void {
@@ -128,6 +150,7 @@ export class RunLog {
         ...(reason === undefined ? {} : { reason }),
       });
     };
+    this.#row = undefined;
     this.#context.journal.add({ sessionId, bytes: 0, write, isEnding: true });
   }
 
@@ -149,6 +172,7 @@ export class RunLog {
   }
 
   #add(bytes: number, write: () => void): void {
+    this.#row = undefined;
     this.#context.journal.add({ sessionId: this.#spec.sessionId, bytes, write });
   }
 }

@@ -215,8 +215,8 @@ export class Run {
   }
 
   #openPipe(stream: OutputStream | null): OutputPipe {
-    return createOutputPipe((bytes) => {
-      this.#log.output(stream, bytes);
+    return createOutputPipe((bytes, jsonBytes) => {
+      this.#log.output(stream, bytes, jsonBytes);
       if (stream === "stdout") this.#recordTyped(this.#lines.push(bytes));
       if (stream === "stderr") this.#readErrors(this.#errorLines.push(bytes));
     });
