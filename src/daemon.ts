@@ -152,6 +152,7 @@ export async function startDaemon(home: Home, version: string, program: string):
       data: {
         follow: (sessions, afterSeq, signal) => reader.follow(sessions, afterSeq, signal),
         lastSeq: () => reader.lastSeq(),
+        eventsPage: (session, from) => reader.pageJson(session, from),
         output: (session, afterSeq) => reader.output(session, afterSeq),
         requireSession: (session) => void sessions.get(session),
         requireLive: (session) => sessions.requireLive(session),

@@ -1,5 +1,4 @@
 import * as z from "zod";
-import { seqOfEventId } from "../events.ts";
 import { capability } from "./capability.ts";
 import { eventPage, sessionId } from "./records.ts";
 
@@ -21,13 +20,11 @@ export const events = capability({
   failures: ["session_not_found"],
   tool: true,
   positional: ["session"],
-  async run({ session, afterSeq, afterEventId, limit, tail }, { sessions, reader }) {
+  async run({ session, limit, tail, ...from }, { sessions, reader }) {
     sessions.get(session);
-    // As published, an id that is not known begins the log again: refused, it would cost its reader the session.
-    const start = afterSeq ?? (afterEventId === undefined ? 0 : (seqOfEventId(afterEventId) ?? 0));
     const page =
       tail === undefined
-        ? reader.page(session, start, limit)
+        ? reader.page(session, reader.startOf(from), limit)
         : { events: reader.lastEvents(session, tail), hasMore: false };
     const last = page.events.at(-1);
     return { ...page, nextCursor: last ? { afterSeq: last.seq } : null };

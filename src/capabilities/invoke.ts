@@ -20,7 +20,7 @@ export function createInvoke(runtime: Runtime, log: AuditLog): Invoke {
     const found = findCapability(name);
     const said = { action: name, surface: caller.surface, ...sessionOf(input) };
     try {
-      const parsed = parseInput(found, input);
+      const parsed = checkedInput(found, input);
       const perform = async (intent: Intent | undefined): Promise<unknown> => {
         const output = await found.run(parsed, { ...runtime, caller, intent, actions: capabilities });
         return checked(found, output);
@@ -64,7 +64,11 @@ export function findCapability(name: string): Capability {
   });
 }
 
-function parseInput({ name, input: schema }: Capability, input: unknown): z.output<z.ZodObject> {
+/** The input as the action understands it. Throws `invalid_request` naming what is wrong and what is accepted. */
+export function checkedInput<I extends z.ZodObject, O extends z.ZodType>(
+  { name, input: schema }: Capability<I, O>,
+  input: unknown,
+): z.output<I> {
   const parsed = schema.safeParse(input ?? {});
   if (parsed.success) return parsed.data;
   const accepted = Object.keys(schema.shape);

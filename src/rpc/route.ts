@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import type * as z from "zod";
 import { Failure } from "../errors.ts";
 import { intentOf, pathId, untilGone } from "./request.ts";
-import type { Services } from "./services.ts";
+import type { DataPlane, Services } from "./services.ts";
 
 export interface Route {
   readonly method: "GET" | "POST" | "DELETE";
@@ -17,6 +17,11 @@ export interface Route {
   readonly isKnown?: (output: unknown) => boolean;
   /** The session must be live, which is looked at before the body is. */
   readonly live?: true;
+  /**
+   * Answers with JSON text from the data plane, what the action would: a page is mostly terminal bytes, which do not
+   * pass through the actions.
+   */
+  readonly direct?: (input: Record<string, unknown>, data: DataPlane) => Buffer;
   /** What it takes in its query or body, where that is not what the action takes; and its body, where it is encoded. */
   readonly takes?: z.ZodObject;
   readonly answer?: z.ZodType;
@@ -27,7 +32,7 @@ export function addRoutes(
   routes: readonly Route[],
   { invoke, caller, data }: Services,
 ): void {
-  for (const { method, path, action, decode, encode, status = 200, isKnown, live } of routes) {
+  for (const { method, path, action, decode, encode, status = 200, isKnown, live, direct } of routes) {
     app.route({
       method,
       url: path,
@@ -35,6 +40,7 @@ export function addRoutes(
         const from = { signal: untilGone(reply), intentId: intentOf(request) };
         if (live) data.requireLive(pathId(request));
         const input = decode(request);
+        if (direct) return reply.type("application/json").send(direct(input, data));
         const { output, replayed } = await invoke(action, input, caller(from));
         if (replayed) reply.header("idempotent-replayed", "true");
         reply.code(isKnown?.(output) === true ? 200 : status);

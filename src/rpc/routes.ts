@@ -1,6 +1,8 @@
 /** The routes of the published daemon. */
 import type { FastifyRequest } from "fastify";
 import * as z from "zod";
+import { events } from "../capabilities/events.ts";
+import { checkedInput } from "../capabilities/invoke.ts";
 import { sessionRecord } from "../capabilities/records.ts";
 import { launchArguments, launchBody } from "./launch.ts";
 import {
@@ -13,6 +15,7 @@ import {
 } from "./paging.ts";
 import { jsonObject, pathId, query, withoutNulls } from "./request.ts";
 import { type Route, bySession } from "./route.ts";
+import type { DataPlane } from "./services.ts";
 
 const nothing = z.object({});
 const none = (): Record<string, unknown> => ({});
@@ -29,6 +32,12 @@ const refreshQuery = z.object({ refresh: z.literal("1").optional() });
 const withRefresh = (request: FastifyRequest): Record<string, unknown> => ({
   refresh: query(request).get("refresh") === "1",
 });
+
+function eventsPage(input: Record<string, unknown>, data: DataPlane): Buffer {
+  const { session, ...from } = checkedInput(events, input);
+  data.requireSession(session);
+  return data.eventsPage(session, from);
+}
 
 const registered = z.object({ session: z.unknown(), isNew: z.boolean() });
 
@@ -106,6 +115,7 @@ export const routes: readonly Route[] = [
     action: "events",
     decode: (request) => ({ ...eventsArguments(request), ...bySession(request) }),
     takes: eventsQuery,
+    direct: eventsPage,
   },
   {
     method: "GET",
@@ -113,5 +123,6 @@ export const routes: readonly Route[] = [
     action: "events",
     decode: (request) => ({ session: query(request).get("sessionId"), ...eventsArguments(request) }),
     takes: eventsQuery.extend({ sessionId: z.string() }),
+    direct: eventsPage,
   },
 ];

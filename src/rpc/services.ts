@@ -1,6 +1,19 @@
 /** What the socket needs of the daemon; the composition root hands it in. */
-import type { EventRecord } from "../events.ts";
 import type { Caller, Invoke } from "../capabilities/capability.ts";
+
+/** An event's record as JSON text, with what a stream says beside it. */
+export interface SentEvent {
+  readonly seq: number;
+  readonly kind: string;
+  readonly json: Buffer;
+}
+
+/** Where a page begins, and how many events it has at most. */
+export interface EventsFrom {
+  readonly afterSeq?: number | undefined;
+  readonly afterEventId?: string | undefined;
+  readonly limit?: number | undefined;
+}
 
 /** The data plane: terminal bytes and growing logs do not pass through the actions. */
 export interface DataPlane {
@@ -9,9 +22,11 @@ export interface DataPlane {
     sessions: readonly string[] | undefined,
     afterSeq: number,
     signal: AbortSignal,
-  ) => AsyncGenerator<EventRecord[]>;
+  ) => AsyncGenerator<SentEvent[]>;
   /** The end of the log. */
   readonly lastSeq: () => number;
+  /** A page of events as the action `events` answers it, as JSON text. */
+  readonly eventsPage: (session: string, from: EventsFrom) => Buffer;
   readonly output: (session: string, afterSeq: number) => Generator<Buffer, number>;
   /** Throws `session_not_found`. */
   readonly requireSession: (session: string) => void;

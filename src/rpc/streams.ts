@@ -105,6 +105,8 @@ function startOf(request: FastifyRequest): number | "latest" {
   return Math.max(seq ?? 0, 0);
 }
 
+const blankLine = Buffer.from("\n\n");
+
 async function send(
   reply: FastifyReply,
   over: AbortSignal,
@@ -120,10 +122,12 @@ async function send(
   }, heartbeatMs);
   try {
     for await (const events of pages) {
-      const text = events.map(
-        (event) => `id: ${event.seq}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`,
-      );
-      if (!raw.write(text.join(""))) await drained(raw, over);
+      const pieces = events.flatMap(({ seq, kind, json }) => [
+        Buffer.from(`id: ${seq}\nevent: ${kind}\ndata: `),
+        json,
+        blankLine,
+      ]);
+      if (!raw.write(Buffer.concat(pieces))) await drained(raw, over);
     }
   } finally {
     clearInterval(heartbeat);

@@ -1,6 +1,6 @@
 /** Reading the log: pages of events, raw output, and the end of a session as clean text. */
-import type { EventRecord } from "../events.ts";
-import { type OutputRow, type Page, pageEventsMax } from "../store/events.ts";
+import { type EventRecord, seqOfEventId } from "../events.ts";
+import { type EventJson, type OutputRow, type Page, pageEventsMax } from "../store/events.ts";
 import type { Store } from "../store/store.ts";
 import { tailOf } from "../text/clean.ts";
 import { createTranscript } from "../text/transcript.ts";
@@ -15,6 +15,13 @@ const followedAtOnce = { limit: 500, bytesMax: 128 * 1024 };
 
 /** How far back a tail looks, bytes of payload for each byte wanted, since most of a terminal's output is no text. */
 const lookBackFactor = 16;
+
+export interface EventsFrom {
+  readonly afterSeq?: number | undefined;
+  readonly afterEventId?: string | undefined;
+}
+
+const comma = Buffer.from(",");
 
 export class LogReader {
   readonly #store: Store;
@@ -32,6 +39,27 @@ export class LogReader {
     return this.#store.events.page(session, afterSeq, limit ?? pageEventsMax);
   }
 
+  /** The place that a caller means: a seq before the id of an event, and without either the start of the log. */
+  startOf({ afterSeq, afterEventId }: EventsFrom): number {
+    // As published, an id that is not known begins the log again: refused, it would cost its reader the session.
+    return afterSeq ?? (afterEventId === undefined ? 0 : (seqOfEventId(afterEventId) ?? 0));
+  }
+
+  /** A page of events as it is sent. */
+  pageJson(
+    session: string,
+    { limit = pageEventsMax, ...from }: EventsFrom & { limit?: number | undefined },
+  ): Buffer {
+    const { events, hasMore } = this.#store.events.pageJson(session, this.startOf(from), limit);
+    const last = events.at(-1);
+    const nextCursor = last === undefined ? null : { afterSeq: last.seq };
+    return Buffer.concat([
+      Buffer.from('{"events":['),
+      ...events.flatMap(({ json }, index) => (index === 0 ? [json] : [comma, json])),
+      Buffer.from(`],${JSON.stringify({ nextCursor, hasMore }).slice(1)}`),
+    ]);
+  }
+
   lastEvents(session: string, count: number, payloadBytesMax = Number.MAX_SAFE_INTEGER): EventRecord[] {
     return this.#store.events.before(session, { count, payloadBytesMax });
   }
@@ -44,7 +72,7 @@ export class LogReader {
     sessions: readonly string[] | undefined,
     afterSeq: number,
     signal: AbortSignal,
-  ): AsyncGenerator<EventRecord[]> {
+  ): AsyncGenerator<EventJson[]> {
     let seq = afterSeq;
     const growth = this.#growth.wakeups(sessions, signal);
     try {

@@ -4,14 +4,9 @@
  * An output row holds bytes as they were printed (after redaction) and ends at a character border, so that each row
  * reads as text by itself; its `payload` column is the stream's name, or null for a pty. Every other row holds JSON.
  */
-import {
-  type EventKind,
-  type EventPayload,
-  type EventRecord,
-  type SessionStatus,
-  eventId,
-} from "../events.ts";
+import { type EventKind, type EventPayload, type EventRecord, type SessionStatus } from "../events.ts";
 import { boundedJson } from "./bounded-json.ts";
+import { type EventRow, recordJson, toRecord } from "./event-json.ts";
 import type { Ledger } from "./database.ts";
 import { now, statement } from "./rows.ts";
 
@@ -21,13 +16,16 @@ export const pageBytesMax = 900_000;
 
 export type OutputStream = "stdout" | "stderr";
 
-interface EventRow {
-  seq: number;
-  session_id: string;
-  kind: string;
-  payload: string | null;
-  bytes: Buffer | null;
-  created_at: string;
+/** A record as it is sent. */
+export interface EventJson {
+  readonly seq: number;
+  readonly kind: string;
+  readonly json: Buffer;
+}
+
+export interface JsonPage {
+  readonly events: EventJson[];
+  readonly hasMore: boolean;
 }
 
 export interface Page {
@@ -37,7 +35,7 @@ export interface Page {
 
 /** Rows that a reader of many sessions is given at once, and where it goes on; it has seen all when `hasMore` is false. */
 export interface Following {
-  readonly events: EventRecord[];
+  readonly events: EventJson[];
   readonly seq: number;
   readonly hasMore: boolean;
 }
@@ -127,14 +125,24 @@ export function openEventLog({ db }: Ledger) {
     },
 
     /** Events after a cursor, at most `limit` and about `pageBytesMax` of them, never none where there are some. */
-    page: (session: string, afterSeq: number, limit: number): Page =>
-      pageOf(after.iterate({ session, after: afterSeq, limit: limit + 1 }), limit, pageBytesMax),
+    page(session: string, afterSeq: number, limit: number): Page {
+      const rows = after.iterate({ session, after: afterSeq, limit: limit + 1 });
+      const { items, hasMore } = firstOf(rows, { limit, bytesMax: pageBytesMax }, toRecord, sentBytes);
+      return { events: items, hasMore };
+    },
+
+    /** The same page as it is sent. */
+    pageJson(session: string, afterSeq: number, limit: number): JsonPage {
+      const rows = after.iterate({ session, after: afterSeq, limit: limit + 1 });
+      const { items, hasMore } = firstOf(rows, { limit, bytesMax: pageBytesMax }, toJson, jsonBytes);
+      return { events: items, hasMore };
+    },
 
     /** Events of one, several or all sessions after a cursor, at most about `bytesMax` of them. */
     following(
       sessions: readonly string[] | undefined,
       afterSeq: number,
-      { limit, bytesMax }: { limit: number; bytesMax: number },
+      { limit, bytesMax }: Limits,
     ): Following {
       const [session] = sessions ?? [];
       const newest = last.get()?.seq ?? 0;
@@ -146,7 +154,7 @@ export function openEventLog({ db }: Ledger) {
         : session === undefined
           ? allAfter.iterate(place)
           : after.iterate({ session, ...place });
-      const { events, hasMore } = pageOf(rows, limit, bytesMax);
+      const { items: events, hasMore } = firstOf(rows, { limit, bytesMax }, toJson, jsonBytes);
       const lastSeq = events.at(-1)?.seq ?? afterSeq;
       if (!hasMore && isSearch) return { events, seq: Math.max(until, afterSeq), hasMore: until < newest };
       return { events, seq: lastSeq, hasMore };
@@ -201,34 +209,33 @@ export function openEventLog({ db }: Ledger) {
   };
 }
 
-/** The first of the rows, as many as fit both limits, at least one where there is one. */
-function pageOf(rows: Iterable<EventRow>, limit: number, bytesMax: number): Page {
-  const events: EventRecord[] = [];
+interface Limits {
+  readonly limit: number;
+  readonly bytesMax: number;
+}
+
+/** The first of the rows, as many as fit both limits, at least one where there is one; `bytesOf` as they are sent. */
+function firstOf<T>(
+  rows: Iterable<EventRow>,
+  { limit, bytesMax }: Limits,
+  read: (row: EventRow) => T,
+  bytesOf: (item: T) => number,
+): { items: T[]; hasMore: boolean } {
+  const items: T[] = [];
   let bytes = 0;
   for (const row of rows) {
-    const record = toRecord(row);
-    bytes += record.payload_json.length;
-    if (events.length === limit || (events.length > 0 && bytes > bytesMax)) return { events, hasMore: true };
-    events.push(record);
+    const item = read(row);
+    bytes += bytesOf(item);
+    if (items.length === limit || (items.length > 0 && bytes > bytesMax)) return { items, hasMore: true };
+    items.push(item);
   }
-  return { events, hasMore: false };
+  return { items, hasMore: false };
 }
+
+const sentBytes = (record: EventRecord): number => Buffer.byteLength(JSON.stringify(record));
+
+const toJson = (row: EventRow): EventJson => ({ seq: row.seq, kind: row.kind, json: recordJson(row) });
+const jsonBytes = ({ json }: EventJson): number => json.length;
 
 const isMove = (payload: unknown): payload is { to: SessionStatus } =>
   typeof payload === "object" && payload !== null && "to" in payload && typeof payload.to === "string";
-
-function toRecord(row: EventRow): EventRecord {
-  return {
-    seq: row.seq,
-    id: eventId(row.seq),
-    session_id: row.session_id,
-    kind: row.kind,
-    payload_json: row.bytes ? outputPayload(row.bytes, row.payload) : (row.payload ?? "{}"),
-    created_at: row.created_at,
-  };
-}
-
-const outputPayload = (bytes: Buffer, stream: string | null): string =>
-  JSON.stringify(
-    stream === null ? { data: bytes.toString("utf8") } : { data: bytes.toString("utf8"), stream },
-  );

@@ -264,3 +264,22 @@ test("a wait for several answers for the others when one that had ended is sacri
   await daemon.client.call("input", { session: live.id, keys: ["enter"] });
   expect(await waiting).toMatchObject({ sessions: [{ status: "gone" }, { status: "completed", met: true }] });
 });
+
+test("a page of events has over its routes what the action answers, from every kind of cursor", async () => {
+  const daemon = await startDaemon();
+  const { id } = await launch(daemon, String.raw`printf 'a "b" \\\033[1m✓\n\342\234'; exit 3`);
+  await daemon.client.call("watch", { sessions: [id] });
+  const all = await eventsOf(daemon, id);
+  const third = all[2]?.seq ?? 0;
+  for (const [search, args] of [
+    ["", {}],
+    ["limit=2", { limit: 2 }],
+    [`afterSeq=${third}`, { afterSeq: third }],
+    [`afterEventId=evt-${third}&limit=1`, { afterEventId: `evt-${third}`, limit: 1 }],
+    ["afterSeq=999999", { afterSeq: 999_999 }],
+  ] as const) {
+    const body = await daemon.client.call("events", { session: id, ...args });
+    expect(await send(daemon.socket, "GET", `/sessions/${id}/events?${search}`)).toMatchObject({ body });
+    expect(await send(daemon.socket, "GET", `/events?sessionId=${id}&${search}`)).toMatchObject({ body });
+  }
+});

@@ -12,6 +12,7 @@ export const stubServices: Services = {
   data: {
     follow: absent,
     lastSeq: absent,
+    eventsPage: absent,
     output: absent,
     requireSession: absent,
     requireLive: absent,
