@@ -36,8 +36,11 @@ interface NativePty {
 /** Size of a terminal until somebody attaches with another: the published daemon's. */
 export const initialSize = { columns: 80, rows: 24 };
 
-/** What is read goes through here and on at once, so that one buffer serves all terminals. */
-const buffer = Buffer.allocUnsafe(64 * 1024);
+/**
+ * What is read goes through here and on at once, so that one buffer serves all terminals. As long as what Linux gives at
+ * most in one read of a terminal: where that fills the buffer, libuv reads on without asking first whether there is more.
+ */
+const buffer = Buffer.allocUnsafe(4095);
 
 /** How long a terminal that outlives its harness in a background child must be silent to be taken for read, ms. */
 const heldSilenceMs = 50;
