@@ -82,6 +82,11 @@ export class HostPool {
     return pid === null ? undefined : this.#links.get(pid);
   }
 
+  /** Whether its process lives, whether it answers or not. */
+  lives(pid: number): boolean {
+    return this.#options.store.hosts.all().some((record) => record.pid === pid && isAlive(record));
+  }
+
   all(): HostLink[] {
     return [...this.#links.values()];
   }
