@@ -83,6 +83,7 @@ export async function startDaemon(home: Home, version: string, program: string):
       harnesses,
       environments,
       sessions,
+      leftovers,
       home: home.root,
     });
     const reader = new LogReader(store, growth);

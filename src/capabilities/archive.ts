@@ -11,5 +11,6 @@ export const archive = capability({
   failures: ["session_not_found", "session_live"],
   tool: true,
   positional: ["session"],
-  run: async ({ session }, { rituals, intent }) => rituals.archive(session, intent?.begin),
+  run: async ({ session }, { rituals, sessions, intent }) =>
+    intent?.begun === undefined ? rituals.archive(session, intent?.begin) : sessions.get(session),
 });

@@ -27,7 +27,12 @@ export interface Intent {
   readonly begun: string | undefined;
   /** Remembers what is being done; to be called inside the transaction that does it. */
   readonly begin: (session: string) => void;
-  /** The same for an effect outside the store, before it happens. Does nothing while the store takes no writes. */
+  /** Takes that back, where what was begun has failed for good. */
+  readonly forget: () => void;
+  /**
+   * The same for an effect outside the store, before it happens; taken back when the action fails. Does nothing while
+   * the store takes no writes.
+   */
   readonly announce: (session: string) => void;
 }
 

@@ -15,5 +15,5 @@ export const cast = capability({
   tool: false,
   positional: ["code"],
   run: async ({ code, target }, { casts, intent }) =>
-    casts.submit(code, target === undefined || target === "" ? null : target, (id) => intent?.begin(id)),
+    casts.submit(code, target === undefined || target === "" ? null : target, intent),
 });

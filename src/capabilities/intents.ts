@@ -62,13 +62,18 @@ export class Intents {
       session = id;
       this.#store.begin(key, fingerprint, id);
     };
+    const forget = (): void => this.#whileStoreTakesIt(() => this.#store.forget(key));
+    let takeBack = (): void => undefined;
     try {
       const output = await perform({
         key: nameOf(key),
         begun,
         begin,
+        forget,
         announce: (id) => {
-          if (begun === undefined) this.#whileStoreTakesIt(() => begin(id));
+          if (begun !== undefined) return;
+          takeBack = forget;
+          this.#whileStoreTakesIt(() => begin(id));
         },
       });
       this.#whileStoreTakesIt(() =>
@@ -76,9 +81,8 @@ export class Intents {
       );
       return output;
     } catch (error) {
-      // What an earlier call has begun is not undone by a later one that fails.
-      if (begun === undefined && session !== undefined)
-        this.#whileStoreTakesIt(() => this.#store.forget(key));
+      // What a transaction has done stays done, and what an earlier call has begun is not undone by a later one.
+      takeBack();
       throw error;
     }
   }

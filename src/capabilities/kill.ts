@@ -21,8 +21,10 @@ export const kill = capability({
   failures: ["session_not_found", "session_not_live", "kill_failed", "runtime_unavailable"],
   tool: true,
   positional: ["session"],
-  async run({ session, graceMs }, { sessions, intent }) {
-    if (intent?.begun === session && !isLive(sessions.get(session).status)) return sessions.get(session);
+  async run({ session, graceMs }, { sessions, leftovers, intent }) {
+    const { status } = sessions.get(session);
+    const isOver = !isLive(status) && leftovers.leftBehind(session).length === 0;
+    if (intent?.begun === session && isOver) return sessions.get(session);
     intent?.announce(session);
     return sessions.kill(session, graceMs);
   },

@@ -22,5 +22,8 @@ export const register = capability({
   output: z.object({ session: sessionRecord, isNew: z.boolean() }),
   failures: ["session_id_conflict"],
   tool: false,
-  run: async (input, { external, intent }) => external.register(input, (id) => intent?.begin(id)),
+  run: async (input, { external, sessions, intent }) =>
+    intent?.begun === undefined
+      ? external.register(input, (id) => intent?.begin(id))
+      : { session: sessions.get(intent.begun), isNew: true },
 });

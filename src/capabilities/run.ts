@@ -61,10 +61,16 @@ export const run = capability({
         hint: "Pass the harness's own conversation id as harnessSessionId.",
       });
     }
+    const launch = async () => {
+      try {
+        return await launches.launch(input, caller.env, intent?.begin);
+      } catch (error) {
+        intent?.forget();
+        throw error;
+      }
+    };
     const { session, runId, cursorSeq } =
-      intent?.begun === undefined
-        ? await launches.launch(input, caller.env, intent?.begin)
-        : launches.launched(intent.begun);
+      intent?.begun === undefined ? await launch() : launches.launched(intent.begun);
     return { ...session, runId, cursor: reader.cursorAt(cursorSeq) };
   },
 });

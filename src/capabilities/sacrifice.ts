@@ -16,7 +16,10 @@ export const sacrifice = capability({
   tool: true,
   positional: ["session"],
   async run({ session, confirm }, { sessions, rituals, intent }) {
-    if (intent?.begun === session && sessions.find(session) === undefined) return sacrificed(session);
+    if (intent?.begun === session && sessions.find(session) === undefined) {
+      await rituals.scrub();
+      return sacrificed(session);
+    }
     const { id, title } = sessions.requireEnded(session, "sacrificed");
     if (!confirm) {
       throw new Failure("confirmation_required", `sacrificing session ${id} (${title}) deletes it for good`, {

@@ -40,6 +40,8 @@ export interface HostPoolOptions {
 export class HostPool {
   readonly #options: HostPoolOptions;
   readonly #links = new Map<number, HostLink>();
+  /** Those of an older version. They get no new runs, and are sent away once they hold none. */
+  readonly #older = new Set<number>();
   /** Hosts that live and that this daemon cannot speak to. What they hold goes on without it. */
   readonly #unreachable = new Set<number>();
   #current: Promise<HostLink> | undefined;
@@ -57,6 +59,7 @@ export class HostPool {
 
   /** The host that gets new runs; started when there is none. */
   current(): Promise<HostLink> {
+    for (const pid of this.#older) void this.#links.get(pid)?.dismiss();
     this.#current ??= this.#start().catch((error: unknown) => {
       this.#current = undefined;
       throw error;
@@ -77,6 +80,11 @@ export class HostPool {
   /** The host with that pid, if it lives. */
   get(pid: number | null): HostLink | undefined {
     return pid === null ? undefined : this.#links.get(pid);
+  }
+
+  /** Whether its process lives, whether it answers or not. */
+  lives(pid: number): boolean {
+    return this.#options.store.hosts.all().some((record) => record.pid === pid && isAlive(record));
   }
 
   all(): HostLink[] {
@@ -122,6 +130,7 @@ export class HostPool {
     const link = record.protocol > protocolVersion ? undefined : await this.#reach(record);
     if (link !== undefined) {
       if (record.protocol === protocolVersion) this.#current ??= Promise.resolve(link);
+      else this.#older.add(record.pid);
     } else if (isAlive(record)) {
       this.#unreachable.add(record.pid);
       this.#options.log.error(
@@ -161,6 +170,7 @@ export class HostPool {
   async #onDisconnect(pid: number): Promise<void> {
     const link = this.#links.get(pid);
     this.#links.delete(pid);
+    this.#older.delete(pid);
     if (this.#isClosed) return;
     if (link !== undefined && (await this.#current?.catch(() => undefined)) === link)
       this.#current = undefined;

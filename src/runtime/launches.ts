@@ -8,7 +8,10 @@ import type { Environment, Environments } from "./environment.ts";
 import type { Growth } from "./growth.ts";
 import type { HarnessCatalog } from "./harness-catalog.ts";
 import type { LaunchMode, Permission } from "./harness/harness.ts";
+import type { HostLink } from "./host/link.ts";
+import type { LaunchSpec } from "./host/protocol.ts";
 import type { HostPool } from "./host-pool.ts";
+import type { Leftovers } from "./leftovers.ts";
 import { canonicalDirectory, resolvePlace } from "./project-root.ts";
 import type { LiveSessions, Remember } from "./sessions.ts";
 
@@ -48,6 +51,7 @@ export interface LaunchesOptions {
   readonly harnesses: HarnessCatalog;
   readonly environments: Environments;
   readonly sessions: LiveSessions;
+  readonly leftovers: Leftovers;
   readonly home: string;
 }
 
@@ -142,7 +146,7 @@ export class Launches {
     });
     this.#options.growth.tell([sessionId]);
 
-    await host.call("launch", {
+    const spec: LaunchSpec = {
       runId,
       sessionId,
       harness: input.harness,
@@ -160,8 +164,23 @@ export class Launches {
       permission: permission ?? null,
       model: input.model ?? null,
       endsIdle: input.conversationId !== undefined,
-    });
+    };
+    await host.call("launch", spec).catch((error: unknown) => this.#settle(runId, host, error));
     return { session: sessions.get(sessionId), runId, cursorSeq };
+  }
+
+  /**
+   * A host that lives and gave no answer has the run all the same: it is launched as far as anybody knows, its log says
+   * what comes of it, and told as failed it would be launched again. Throws what went wrong otherwise.
+   */
+  async #settle(runId: string, host: HostLink, error: unknown): Promise<void> {
+    const { hosts, leftovers } = this.#options;
+    const code = error instanceof Failure ? error.code : "internal_error";
+    if (code === "runtime_unavailable" && hosts.lives(host.pid)) return;
+    // The host has told the log of a launch that failed there; nobody else would tell of any other.
+    if (code !== "launch_failed")
+      await leftovers.orphanLostRuns(({ id }) => id === runId, "it could not be handed to a host");
+    throw error;
   }
 
   #runEnvironment(sessionId: string, runId: string, transport: "pty" | "pipes"): Environment {

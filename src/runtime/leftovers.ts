@@ -56,18 +56,20 @@ export class Leftovers {
   }
 
   /** What lost hosts held is over: the sessions become `orphaned`, and their leftover processes are ended. */
-  async orphanLostRuns(isLost: (run: RunRecord) => boolean): Promise<void> {
+  async orphanLostRuns(
+    isLost: (run: RunRecord) => boolean,
+    reason = "the host that held the process is gone",
+  ): Promise<void> {
     await Promise.all(
       this.#store.runs
         .open()
         .filter(isLost)
-        .map((run) => this.#orphan(run)),
+        .map((run) => this.#orphan(run, reason)),
     );
   }
 
-  async #orphan(run: RunRecord): Promise<void> {
+  async #orphan(run: RunRecord, reason: string): Promise<void> {
     const { log, growth } = this.#options;
-    const reason = "the host that held the process is gone";
     try {
       if (!(await this.#store.writeWhenFree(() => this.#recordLost(run, reason)))) return;
     } catch (err) {

@@ -3,6 +3,7 @@
  * transactions so short that nobody waits for them: once when the daemon has begun to serve, and every hour.
  */
 import { setTimeout as pause } from "node:timers/promises";
+import { Failure } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Store } from "../store/store.ts";
 
@@ -77,6 +78,7 @@ export class Retention {
       const pruned = await this.prune({}, { dryRun: false, signal: this.#closing.signal });
       if (pruned.sessions > 0) log.info(pruned, "old logs pruned");
     } catch (err) {
+      if (this.#closing.signal.aborted) return;
       log.error({ err }, "old logs could not be pruned; tried again in an hour");
     }
   }
@@ -97,6 +99,8 @@ export class Retention {
       total.events += events;
       total.bytes += bytes;
     }
+    // What was cut off is not done, and must not be remembered as done.
+    if (signal.aborted) throw cutOff();
     return { ...total, usedBytes: pruning.usedBytes() };
   }
 
@@ -113,3 +117,8 @@ export class Retention {
     return total;
   }
 }
+
+const cutOff = (): Failure =>
+  new Failure("runtime_unavailable", "the pruning was cut off before its end", {
+    hint: "Prune again: what was removed stays removed.",
+  });

@@ -31,8 +31,13 @@ export class Rituals {
       this.#store.intents.forgetResults(id);
       remember(id);
     });
-    await this.#store.scrub();
     this.#growth.tell([id]);
+    await this.scrub();
+  }
+
+  /** Makes unreadable what was deleted. Whoever reads the store meanwhile keeps it from that. */
+  scrub(): Promise<void> {
+    return this.#store.scrub();
   }
 
   #setArchived(id: string, archived: boolean, what: string, remember: Remember): Promise<SessionRecord> {

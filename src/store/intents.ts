@@ -44,7 +44,8 @@ export function openIntents({ db }: Ledger) {
     db,
     `INSERT INTO intents (caller, action, id, fingerprint, session_id, result, created_at)
      VALUES (:caller, :action, :id, :fingerprint, :session, :result, :at)
-     ON CONFLICT (caller, action, id) DO UPDATE SET result = excluded.result`,
+     ON CONFLICT (caller, action, id) DO UPDATE SET
+       fingerprint = excluded.fingerprint, result = excluded.result, created_at = excluded.created_at`,
   );
   const forget = statement(
     db,

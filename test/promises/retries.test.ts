@@ -1,9 +1,13 @@
 /** An action that is asked again under the same intent is done once, whatever happened to the first answer. */
+import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { type TestDaemon, makeHome, startDaemon } from "../support/daemon.ts";
-import { launch, makeProject } from "../support/launch.ts";
+import { identify, stillLiving } from "../../src/runtime/host/processes.ts";
+import { eventsOf, launch, makeProject } from "../support/launch.ts";
 import { type Answer, send } from "../support/socket.ts";
 
 const done = z.object({
@@ -151,6 +155,97 @@ describe("the intents of a sacrificed session", () => {
     expect(await sessionsOf(daemon)).toEqual([]);
   });
 });
+
+describe("a retry of what was done and never answered", () => {
+  /** As a daemon that is lost between the effect and its answer leaves it. */
+  const unanswer = ({ home }: TestDaemon): void => {
+    const ledger = new Database(join(home, "ledger.sqlite3"));
+    ledger.prepare("UPDATE intents SET result = NULL").run();
+    ledger.close();
+  };
+
+  test("casts a code once and answers the same cast", async () => {
+    const daemon = await startDaemon();
+    const first = await act(daemon, "cast", { code: "@codex: look" }, "a");
+    unanswer(daemon);
+    const again = await act(daemon, "cast", { code: "@codex: look" }, "a");
+    const other = await act(daemon, "cast", { code: "@codex: look" }, "b");
+    expect(payloadOf(again)).toEqual(payloadOf(first));
+    expect(payloadOf(other)).not.toEqual(payloadOf(first));
+    const casts = (await eventsOf(daemon, "__cockpit__")).filter(({ kind }) => kind === "cast");
+    expect(casts).toHaveLength(2);
+  });
+
+  test("does not hide again what was brought back meanwhile", async () => {
+    const daemon = await startDaemon();
+    const { id } = await launch(daemon, "exit 0");
+    await ended(daemon, id);
+    await act(daemon, "archive", { session: id }, "a");
+    unanswer(daemon);
+    await act(daemon, "summon", { session: id }, "b");
+    expect(payloadOf(await act(daemon, "archive", { session: id }, "a"))).toMatchObject({
+      archived_at: null,
+    });
+  });
+
+  test("does not register again what was sacrificed meanwhile", async () => {
+    const daemon = await startDaemon();
+    const asked = { id: "elsewhere", projectRoot: "/tmp", harness: "other" };
+    await act(daemon, "register", asked, "a");
+    await act(daemon, "complete", { session: "elsewhere" }, "b");
+    await act(daemon, "sacrifice", { session: "elsewhere", confirm: true }, "c");
+    expect((await act(daemon, "register", asked, "a")).status).toBe(404);
+    expect(await sessionsOf(daemon)).toEqual([]);
+  });
+
+  test("ends what an ended session left running", async () => {
+    const daemon = await startDaemon();
+    const { id } = await launch(daemon, "trap '' HUP TERM; sleep 1000 & exit 0");
+    await ended(daemon, id);
+    const left = leftBehind.parse(
+      (await eventsOf(daemon, id)).find(({ kind }) => kind === "left_behind")?.payload,
+    );
+    const identity = identify(left.processes[0].pid);
+    if (identity === undefined) throw new Error("nothing was left");
+    const ledger = new Database(join(daemon.home, "ledger.sqlite3"));
+    await act(daemon, "archive", { session: id }, "a");
+    // A kill that was announced, and whose daemon was lost before it did anything.
+    const copied = "SELECT caller, 'kill', 'k', fingerprint, session_id, NULL, created_at FROM intents";
+    ledger.exec(`INSERT INTO intents ${copied}`);
+    const fingerprint = fingerprintOf({ session: id, graceMs: 100 });
+    ledger.prepare("UPDATE intents SET fingerprint = ? WHERE action = 'kill'").run(fingerprint);
+    ledger.close();
+    expect((await act(daemon, "kill", { session: id, graceMs: 100 }, "k")).status).toBe(200);
+    expect(stillLiving([identity])).toEqual([]);
+  });
+
+  test("finishes a sacrifice that a reader of the store had held up, which watchers know of at once", async () => {
+    const daemon = await startDaemon();
+    const { id } = await launch(daemon, "exit 0");
+    await ended(daemon, id);
+    const reader = new Database(join(daemon.home, "ledger.sqlite3"));
+    reader.exec("BEGIN");
+    reader.prepare("SELECT count(*) FROM events").get();
+    const waiting = daemon.client.call("watch", { sessions: [id], until: "output", matchText: "never" });
+    const confirmed = { session: id, confirm: true };
+    const held = await act(daemon, "sacrifice", confirmed, "a");
+    expect(held.status).toBe(503);
+    expect(await waiting).toMatchObject({ outcome: "gone" });
+    reader.exec("COMMIT");
+    reader.close();
+    expect(await act(daemon, "sacrifice", confirmed, "a")).toMatchObject({ status: 200 });
+  });
+});
+
+const leftBehind = z.object({ processes: z.tuple([z.object({ pid: z.int() })]) });
+const payloadOf = ({ body }: Answer): unknown =>
+  z.object({ event: z.object({ payload: z.unknown() }) }).parse(body).event.payload;
+
+/** What the daemon knows a call's arguments by: equal arguments, equal digits. */
+const fingerprintOf = (input: Readonly<Record<string, unknown>>): string =>
+  createHash("sha256")
+    .update(JSON.stringify(Object.fromEntries(Object.entries(input).sort(([a], [b]) => (a < b ? -1 : 1)))))
+    .digest("hex");
 
 const hostOf = (home: string): number =>
   Number(readdirSync(home).flatMap((name) => /^host-(\d+)\.sock$/.exec(name)?.[1] ?? [])[0]);

@@ -1,9 +1,11 @@
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
+import { pino } from "pino";
 import { describe, expect, test } from "vitest";
 import { prune } from "../../src/capabilities/prune.ts";
 import { tail } from "../../src/capabilities/tail.ts";
+import { Retention } from "../../src/runtime/retention.ts";
 import { openStore } from "../../src/store/store.ts";
 import { type TestDaemon, makeHome, startDaemon } from "../support/daemon.ts";
 import { eventsOf, launch } from "../support/launch.ts";
@@ -69,6 +71,15 @@ describe("prune", () => {
     expect(await daemon.client.call("status", { session })).toMatchObject({ status: "failed", exitCode: 3 });
     expect(await outputOf(daemon, live.id)).toContain("begun");
     expect(await pruned(daemon, { olderThanMs: 0 })).toMatchObject({ sessions: 0, events: 0, bytes: 0 });
+  });
+
+  test("that is cut off says so, so that it is not remembered as done", async () => {
+    const store = openStore(join(makeHome(), "ledger.sqlite3"));
+    const bounds = { maxAgeMs: 0, maxBytes: null };
+    const retention = new Retention({ store, log: pino({ level: "silent" }), bounds: () => bounds });
+    const cutOff = retention.prune({}, { dryRun: false, signal: AbortSignal.abort() });
+    await expect(cutOff).rejects.toMatchObject({ code: "runtime_unavailable" });
+    store.close();
   });
 
   test("removes the oldest first, and no more than the size asks for", async () => {

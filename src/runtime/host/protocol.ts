@@ -16,7 +16,8 @@ import { type FailureCode, isFailureCode } from "../../errors.ts";
 import { sessionStatuses } from "../../events.ts";
 import { permissions, launchModes } from "../harness/harness.ts";
 
-export const protocolVersion = 1;
+/** 2: input that stays open in mode stream, input that is not typed twice, what a run left behind. */
+export const protocolVersion = 2;
 
 /** Longest line either side accepts, bytes: a prompt on standard input and a large environment fit well. */
 export const frameBytesMax = 8 * 1024 * 1024;
