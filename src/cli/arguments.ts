@@ -32,12 +32,16 @@ const spellings: ReadonlyMap<string, string> = new Map([
 /** Paths are relative to where the CLI runs; the daemon runs elsewhere. `cwd` is relative to the project root. */
 const paths: ReadonlySet<string> = new Set(["projectRoot", "addDirs"]);
 
-const property = z.object({
-  type: z.string().optional(),
-  enum: z.array(z.string()).optional(),
-  description: z.string().default(""),
-  default: z.unknown().optional(),
-});
+const plain = z.object({ type: z.string().optional(), enum: z.array(z.string()).optional() });
+
+/** What may also be null is, on a command line, what it is otherwise: null is said by leaving it out. */
+const property = plain
+  .extend({
+    anyOf: z.array(plain).default([]),
+    description: z.string().default(""),
+    default: z.unknown().optional(),
+  })
+  .transform(({ anyOf, ...shape }) => ({ ...anyOf.find(({ type }) => type !== "null"), ...shape }));
 type Property = z.output<typeof property>;
 
 const inputSchema = z.object({

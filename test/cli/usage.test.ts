@@ -72,6 +72,20 @@ describe("bad input gets a code, a sentence and what to do next", () => {
       hint: "coven daemon --help",
     },
     {
+      args: ["daemon", "pause"],
+      exit: 64,
+      code: "invalid_request",
+      says: "unknown verb 'pause'",
+      hint: "coven daemon --help",
+    },
+    {
+      args: ["logs", "--lines", "-5"],
+      exit: 64,
+      code: "invalid_request",
+      says: "a whole number from 1",
+      hint: "coven logs --help",
+    },
+    {
       args: ["run"],
       exit: 64,
       code: "invalid_request",
