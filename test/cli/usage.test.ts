@@ -26,6 +26,9 @@ describe("help", () => {
     expect(one.stdout).toContain("--match-pattern <value>");
     expect(await coven(["sessions", "watch", "--help"])).toEqual(one);
     expect(one.stdout.replace(/\s+/g, " ")).toContain("such as 30s or 5m (default: no limit)");
+    expect((await coven(["kill", "--help"])).stdout.replace(/\s+/g, " ")).toContain(
+      "at most 4s (default: 2s)",
+    );
     expect((await coven(["tail", "--help"])).stdout).toContain("how many lines (default: 20)");
     expect((await coven(["sessions", "--help"])).stdout).toContain("Live sessions come first");
     expect(await coven([])).toEqual(all);
