@@ -500,6 +500,11 @@ describe("a session", () => {
         status: 400,
         body: refusal("invalid_request", { sessionId: id }),
       });
+    const paste = { body: { data: "x".repeat(2_000_000) } };
+    expect(await send(daemon.socket, "POST", at(id, "input"), paste)).toMatchObject({
+      status: 413,
+      body: refusal("input_too_large", { sessionId: id }),
+    });
     const kill = { body: "not { JSON", headers: { "content-type": "application/json" } };
     expect(await send(daemon.socket, "POST", at(id, "kill"), kill)).toMatchObject(accepted);
     expect(await recordOf(daemon, id)).toMatchObject({ status: "killed", exit_code: null });

@@ -16,7 +16,6 @@ export const input = capability({
     session: sessionId.describe("session id"),
     data: z
       .string()
-      .refine((text) => Buffer.byteLength(text) <= dataBytesMax, `must be at most ${dataBytesMax} bytes`)
       .optional()
       .describe("text, sent as it is; a newline is no Enter. In mode stream a whole message"),
     keys: z.array(keyName).max(100).optional().describe("key names, pressed after the text"),
@@ -26,7 +25,13 @@ export const input = capability({
       .describe("closes the input of a stream session, after the text: the harness ends after its turn"),
   }),
   output: z.object({ ok: z.literal(true), accepted: z.literal(true) }),
-  failures: ["session_not_found", "session_not_live", "input_not_accepted"],
+  failures: [
+    "session_not_found",
+    "session_not_live",
+    "input_not_accepted",
+    "input_too_large",
+    "runtime_unavailable",
+  ],
   tool: true,
   positional: ["session"],
   async run({ session, data: text, keys = [], end }, { sessions, intent }) {
@@ -37,9 +42,22 @@ export const input = capability({
         details: { sessionId: session },
       });
     }
+    requireFitting(session, Buffer.byteLength(text ?? ""));
     const pressed = Buffer.from(keys.map((key) => bytesOfKey(key) ?? "").join(""));
     intent?.announce(session);
     await sessions.input(session, { text, keys: pressed, end }, intent?.key);
     return { ok: true as const, accepted: true as const };
   },
 });
+
+function requireFitting(session: string, bytes: number): void {
+  if (bytes <= dataBytesMax) return;
+  throw new Failure(
+    "input_too_large",
+    `input: ${bytes} bytes are more than the ${dataBytesMax} of one call`,
+    {
+      hint: "Send it in parts, or write it to a file in the project and name the file.",
+      details: { sessionId: session, bytes, bytesMax: dataBytesMax },
+    },
+  );
+}

@@ -18,7 +18,13 @@ export const kill = capability({
       .describe("how long it may take to end by itself when asked"),
   }),
   output: sessionRecord,
-  failures: ["session_not_found", "session_not_live", "kill_failed", "runtime_unavailable"],
+  failures: [
+    "session_not_found",
+    "session_not_live",
+    "external_session_not_killable",
+    "kill_failed",
+    "runtime_unavailable",
+  ],
   tool: true,
   positional: ["session"],
   async run({ session, graceMs }, { sessions, leftovers, intent }) {

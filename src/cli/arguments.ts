@@ -32,12 +32,17 @@ const spellings: ReadonlyMap<string, string> = new Map([
 /** Paths are relative to where the CLI runs; the daemon runs elsewhere. `cwd` is relative to the project root. */
 const paths: ReadonlySet<string> = new Set(["projectRoot", "addDirs"]);
 
-const property = z.object({
-  type: z.string().optional(),
-  enum: z.array(z.string()).optional(),
-  description: z.string().default(""),
-  default: z.unknown().optional(),
-});
+const plain = z.object({ type: z.string().optional(), enum: z.array(z.string()).optional() });
+
+/** What may also be null is, on a command line, what it is otherwise: null is said by leaving it out. */
+const property = plain
+  .extend({
+    anyOf: z.array(plain).default([]),
+    description: z.string().default(""),
+    default: z.unknown().optional(),
+    maximum: z.number().optional(),
+  })
+  .transform(({ anyOf, ...shape }) => ({ ...anyOf.find(({ type }) => type !== "null"), ...shape }));
 type Property = z.output<typeof property>;
 
 const inputSchema = z.object({
@@ -88,8 +93,13 @@ function optionOf(name: string, shape: Property): Option {
 const numberHelp = ({ description, default: usual }: Property): string =>
   typeof usual === "number" ? `${description} (default: ${usual})` : description;
 
-const timeHelp = ({ description, default: usual }: Property): string =>
-  `${description}, such as 30s or 5m (default: ${typeof usual === "number" ? `${usual / 1000}s` : "no limit"})`;
+function timeHelp({ description, default: usual, maximum = longTimeMs }: Property): string {
+  const example = maximum < longTimeMs ? `at most ${maximum / 1000}s` : "such as 30s or 5m";
+  return `${description}, ${example} (default: ${typeof usual === "number" ? `${usual / 1000}s` : "no limit"})`;
+}
+
+/** From here on an example says more than the limit, ms. */
+const longTimeMs = 300_000;
 
 const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 

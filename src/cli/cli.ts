@@ -76,6 +76,8 @@ const groupSummaries: ReadonlyMap<string, string> = new Map([
   ["daemon", "The daemon: start, stop, restart and its status."],
 ]);
 
+const isGroup = (verb: string): boolean => groupSummaries.has(verb);
+
 const groupOf = (root: Command, name: string): Command =>
   silence(root.command(name).description(groupSummaries.get(name) ?? ""));
 
@@ -175,7 +177,8 @@ function usageFailure(error: unknown, argv: readonly string[]): unknown {
   const [message = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
   const nearest = rest.join(" ").trim();
   const { verb } = plainWords(argv);
-  const help = `coven ${verb === undefined || error.code === "commander.unknownCommand" ? "" : `${verb} `}--help`;
+  const isKnown = verb !== undefined && (error.code !== "commander.unknownCommand" || isGroup(verb));
+  const help = `coven ${isKnown ? `${verb} ` : ""}--help`;
   const what =
     error.code === "commander.help"
       ? "a verb is missing"

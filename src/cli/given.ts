@@ -20,6 +20,12 @@ export function wholeNumber(text: string): number {
   throw new InvalidArgumentError("It must be a whole number.");
 }
 
+/** How many of something are wanted. */
+export function count(text: string): number {
+  if (/^\d{1,9}$/.test(text) && Number(text) > 0) return Number(text);
+  throw new InvalidArgumentError("It must be a whole number from 1.");
+}
+
 const units: ReadonlyMap<string, number> = new Map([
   ["ms", 1],
   ["", 1000],
@@ -28,6 +34,12 @@ const units: ReadonlyMap<string, number> = new Map([
   ["h", 3_600_000],
   ["d", 86_400_000],
 ]);
+
+/** An age: a bare number is refused, since for days it would be taken as seconds, and what is younger is lost. */
+export function timeWithUnit(text: string): number {
+  if (/[a-z]$/.test(text)) return duration(text);
+  throw new InvalidArgumentError("It must be a time with its unit, such as 12h or 30d.");
+}
 
 /** `500ms`, `30s`, `5m`, `2h`, `30d` or a bare number of seconds, as ms. */
 export function duration(text: string): number {

@@ -5,7 +5,7 @@ import { Option } from "commander";
 import * as z from "zod";
 import { exitCodes } from "./exit-codes.ts";
 import { write } from "./follow.ts";
-import { isGiven, numberOf, textOf, wholeNumber } from "./given.ts";
+import { count, isGiven, numberOf, textOf } from "./given.ts";
 import { columns, inOneLine } from "./text.ts";
 import type { Verb } from "./verb.ts";
 
@@ -17,7 +17,7 @@ export const logs: Verb = {
     "What the daemon and its hosts logged: starts, refusals, failed launches, sessions by id and code.",
   options: [
     new Option("--session <id>", "only entries of this session (a prefix is enough)"),
-    new Option("--lines <number>", "how many of the last entries").argParser(wholeNumber).default(linesShown),
+    new Option("--lines <number>", "how many of the last entries").argParser(count).default(linesShown),
     new Option("--follow", "go on with what is logged from now on"),
   ],
   notes: "With --json the entries are printed as they stand in the files, one JSON object a line.",

@@ -1,10 +1,13 @@
 /** What an action answered, as text for people. An action without a printer of its own is shown as JSON. */
 import type * as z from "zod";
 import { capabilities } from "../capabilities/capabilities.ts";
+import { cast } from "../capabilities/cast.ts";
 import { events } from "../capabilities/events.ts";
 import { health } from "../capabilities/health.ts";
 import { list } from "../capabilities/list.ts";
+import { log } from "../capabilities/log.ts";
 import { type eventRecord, sessionRecord } from "../capabilities/records.ts";
+import { register } from "../capabilities/register.ts";
 import { sacrifice } from "../capabilities/sacrifice.ts";
 import { status } from "../capabilities/status.ts";
 import { tail } from "../capabilities/tail.ts";
@@ -45,6 +48,10 @@ const printers: ReadonlyMap<string, (output: unknown) => string> = new Map([
   ["kill", did("killed")],
   ["archive", did("archived")],
   ["summon", did("summoned")],
+  ["register", as(register.output, ({ session, isNew }) => registered(session, isNew))],
+  ["complete", as(sessionRecord, ({ id, status }) => `${id} ${status}\n`)],
+  ["cast", as(cast.output, ({ cast_id, echo }) => `${cast_id}  ${oneLine(echo)}\n`)],
+  ["log", as(log.output, logLines)],
   ["sacrifice", as(sacrifice.output, ({ id }) => `sacrificed ${id}\n`)],
   ["capabilities", as(capabilities.output, catalog)],
   [
@@ -147,6 +154,13 @@ function transcriptOf(kind: string, payload_json: string): string {
   const transcript = createTranscript();
   return transcript.push({ kind, payload_json }) + transcript.flush();
 }
+
+function logLines(lines: z.output<typeof log.output>): string {
+  return columns(lines.map(({ ts, level, message }) => [ts, level, oneLine(message, 240)]));
+}
+
+const registered = ({ id, title }: SessionRecord, isNew: boolean): string =>
+  `${isNew ? "registered" : "is registered"} ${id}  ${oneLine(title)}\n`;
 
 const moreEvents = (records: readonly EventRecord[]): string =>
   `there are more: --after-seq ${records.at(-1)?.seq ?? 0}\n`;

@@ -3,7 +3,7 @@ import { InvalidArgumentError, Option } from "commander";
 import { prune as action } from "../capabilities/prune.ts";
 import { jsonText } from "./action-verb.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { duration, isGiven, numberOf } from "./given.ts";
+import { isGiven, numberOf, timeWithUnit } from "./given.ts";
 import { size } from "./text.ts";
 import type { Verb } from "./verb.ts";
 
@@ -13,7 +13,7 @@ export const prune: Verb = {
   options: [
     new Option("--dry-run", "only say what would be removed"),
     new Option("--older-than <time>", "sessions without activity for so long, such as 30d").argParser(
-      duration,
+      timeWithUnit,
     ),
     new Option("--max-size <size>", "until the store is no larger, such as 5GB or 500MB").argParser(bytesOf),
   ],
@@ -41,7 +41,6 @@ Live sessions are never touched. Where something was removed the log says how mu
 };
 
 const units: ReadonlyMap<string, number> = new Map([
-  ["", 1],
   ["b", 1],
   ["kb", 1e3],
   ["mb", 1e6],
@@ -49,9 +48,9 @@ const units: ReadonlyMap<string, number> = new Map([
   ["tb", 1e12],
 ]);
 
-/** `5GB`, `500mb` or a bare number of bytes. */
+/** `5GB` or `500mb`: a bare number is refused, since as bytes it would leave nothing. */
 function bytesOf(text: string): number {
-  const [, number = "", unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?)([a-z]{0,2})$/.exec(text.toLowerCase()) ?? [];
+  const [, number = "", unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?)([a-z]{1,2})$/.exec(text.toLowerCase()) ?? [];
   const factor = units.get(unit);
   if (number === "" || factor === undefined)
     throw new InvalidArgumentError("It must be a size such as 500MB or 5GB.");

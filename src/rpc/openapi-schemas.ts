@@ -13,6 +13,13 @@ export const answer = (schema: Schema): object => ({
   content: { "application/json": { schema } },
 });
 
+/** What any action that changes something may meet: another call of the same intent, and a store that takes no writes. */
+export const refusalsOfWrites: readonly FailureCode[] = [
+  "intent_conflict",
+  "store_full",
+  "runtime_unavailable",
+];
+
 /** Beside what the action can raise, any request may be wrong, and any may meet a bug. */
 export function refusals(codes: readonly FailureCode[], schema: Schema = ref("Failure")): object {
   const all = new Set<FailureCode>(["invalid_request", ...codes, "internal_error"]);

@@ -1,7 +1,7 @@
 /** The routes that are in no table, since what they carry is no answer of an action, as the OpenAPI document says them. */
 import { capabilities } from "../capabilities/registry.ts";
 import { type FailureCode, failures } from "../errors.ts";
-import { answer, pathParameters, ref, refusals } from "./openapi-schemas.ts";
+import { answer, pathParameters, ref, refusals, refusalsOfWrites } from "./openapi-schemas.ts";
 
 export interface OtherRoute extends Readonly<Record<string, unknown>> {
   readonly method: "get" | "post";
@@ -112,8 +112,11 @@ export const otherRoutes: readonly OtherRoute[] = [
 ];
 
 function isRaised(code: string): code is FailureCode {
-  return (
-    [...capabilities.values()].some(({ failures: codes }) => codes.some((raised) => raised === code)) ||
-    code === "unknown_action"
-  );
+  const raised: readonly string[] = [
+    "unknown_action",
+    "payload_too_large",
+    ...refusalsOfWrites,
+    ...[...capabilities.values()].flatMap(({ failures: codes }) => codes),
+  ];
+  return raised.includes(code);
 }

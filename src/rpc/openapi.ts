@@ -15,6 +15,7 @@ import {
   pathParameters,
   ref,
   refusals,
+  refusalsOfWrites,
   schemaOf,
 } from "./openapi-schemas.ts";
 import { otherRoutes } from "./openapi-streams.ts";
@@ -62,6 +63,7 @@ function operationOf(route: Route): Operation {
   const { summary, failures: codes } = action;
   const input = inputOf(route, action);
   const isInQuery = route.method !== "POST";
+  const takesBody = !isInQuery || route.method === "DELETE";
   const { status = 200, isKnown } = route;
   const answered = answer(
     route.answer === undefined
@@ -79,14 +81,20 @@ function operationOf(route: Route): Operation {
       ...(isInQuery ? queryParameters(input) : []),
       ...(action.effect === "read" ? [] : [idempotencyKey]),
     ],
-    ...(isInQuery && route.method !== "DELETE" ? {} : bodyOf(input)),
+    ...(takesBody ? bodyOf(input) : {}),
     responses: {
       [status]: answered,
       ...(isKnown ? { 200: answered } : {}),
-      ...refusals(codes),
+      ...refusals([
+        ...codes,
+        ...(action.effect === "read" ? [] : refusalsOfWrites),
+        ...(takesBody ? bodyTooLarge : []),
+      ]),
     },
   };
 }
+
+const bodyTooLarge = ["payload_too_large"] as const;
 
 const idempotencyKey = {
   name: "Idempotency-Key",

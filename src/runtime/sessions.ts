@@ -41,7 +41,7 @@ export class LiveSessions {
     const session = this.#store.sessions.find(id);
     if (session) return session;
     throw new Failure("session_not_found", `there is no session ${id}`, {
-      hint: "List the sessions; archived ones are shown with includeArchived.",
+      hint: "List the sessions; archived ones are shown with includeArchived (CLI: --all).",
       details: { sessionId: id },
     });
   }
@@ -126,7 +126,8 @@ export class LiveSessions {
         },
       );
     }
-    throw new Failure("session_not_live", `session ${id} is not live (${session.status})`, {
+    const why = session.external ? "runs outside Coven" : `is not live (${session.status})`;
+    throw new Failure("session_not_live", `session ${id} ${why}`, {
       hint: "Look at its status and output, or launch a new session.",
       details: { sessionId: id, status: session.status },
     });
@@ -137,7 +138,9 @@ export class LiveSessions {
     const session = this.get(id);
     if (!isLive(session.status)) return session;
     throw new Failure("session_live", `session ${id} is live and cannot be ${what}`, {
-      hint: "Kill it or wait for its end first.",
+      hint: session.external
+        ? "It runs outside Coven: complete it first."
+        : "Kill it or wait for its end first.",
       details: { sessionId: id, status: session.status },
     });
   }

@@ -30,7 +30,9 @@ describe("prune", () => {
     ["--max-size", "lots"],
     ["--max-size", "-1GB"],
     ["--max-size", "5 parsecs"],
+    ["--max-size", "5"],
     ["--older-than", "5w"],
+    ["--older-than", "30"],
   ])("does not take %s %s", async (option, value) => {
     const { code, stderr } = await coven(["prune", `${option}=${value}`]);
     expect(code).toBe(64);

@@ -287,6 +287,30 @@ describe("rituals and lists", () => {
     );
   });
 
+  it("registers a session that runs elsewhere, is told its end, and says so in lines", async () => {
+    const given = [
+      "register",
+      "--id",
+      "elsewhere-1",
+      "--project",
+      ".",
+      "--harness",
+      "mine",
+      "--title",
+      "far",
+    ];
+    expect((await coven(given)).stdout).toBe("registered elsewhere-1  far\n");
+    expect((await coven(given)).stdout).toBe("is registered elsewhere-1  far\n");
+    expect((await coven(["cast", "~?", "--target", "elsewhere-1"])).stdout).toMatch(/^cast-\w{32} {2}~\? → /);
+    expect((await coven(["log", "elsewhere-1"])).stdout).toMatch(/^\S+Z +info +cast: /m);
+    expect((await coven(["archive", "elsewhere-1"])).stderr).toContain("complete it");
+    expect((await coven(["input", "elsewhere-1", "x"])).stderr).toContain("runs outside Coven");
+    const done = await coven(["complete", "elsewhere-1", "--exit-code", "2"]);
+    expect(done).toMatchObject({ code: 0, stdout: "elsewhere-1 failed\n" });
+    expect((await coven(["status", "elsewhere-1"])).stdout).toMatch(/^exit code +2$/m);
+    await coven(["sacrifice", "elsewhere-1", "--yes"]);
+  });
+
   it("prints the raw bytes that were printed", async () => {
     const { id, cursor } = await launch("codex", "--mode", "interactive", "look");
     await coven(["watch", id, "--match", "screen", "--cursor", cursor]);

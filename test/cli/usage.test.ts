@@ -26,6 +26,9 @@ describe("help", () => {
     expect(one.stdout).toContain("--match-pattern <value>");
     expect(await coven(["sessions", "watch", "--help"])).toEqual(one);
     expect(one.stdout.replace(/\s+/g, " ")).toContain("such as 30s or 5m (default: no limit)");
+    expect((await coven(["kill", "--help"])).stdout.replace(/\s+/g, " ")).toContain(
+      "at most 4s (default: 2s)",
+    );
     expect((await coven(["tail", "--help"])).stdout).toContain("how many lines (default: 20)");
     expect((await coven(["sessions", "--help"])).stdout).toContain("Live sessions come first");
     expect(await coven([])).toEqual(all);
@@ -70,6 +73,20 @@ describe("bad input gets a code, a sentence and what to do next", () => {
       code: "invalid_request",
       says: "a verb is missing",
       hint: "coven daemon --help",
+    },
+    {
+      args: ["daemon", "pause"],
+      exit: 64,
+      code: "invalid_request",
+      says: "unknown verb 'pause'",
+      hint: "coven daemon --help",
+    },
+    {
+      args: ["logs", "--lines", "-5"],
+      exit: 64,
+      code: "invalid_request",
+      says: "a whole number from 1",
+      hint: "coven logs --help",
     },
     {
       args: ["run"],

@@ -102,10 +102,20 @@ test("any action is in it by its name, with what it takes and what it answers", 
   });
 });
 
+test("what changes something may meet another call of its intent and a store that is full, and says so", () => {
+  const refused = operations
+    .filter(({ method, said }) => method !== "get" && said["x-action"] !== undefined)
+    .map(({ path, said }) => [path, Object.keys(said.responses)] as const);
+  expect(refused.length).toBeGreaterThan(5);
+  for (const [path, statuses] of refused)
+    expect(statuses, path).toEqual(expect.arrayContaining(["409", "413", "503", "507"]));
+});
+
 test("what the daemon answers is what the document says", async () => {
   const daemon = await startDaemon();
   const { id } = await launch(daemon, "exit 0");
   await daemon.client.call("watch", { sessions: [id] });
+  await daemon.client.call("register", { id: "elsewhere", projectRoot: "/", harness: "mine" });
   const requests: readonly [string, string, string, number][] = [
     ["GET", "/health", "/health", 200],
     ["GET", "/capabilities", "/capabilities", 200],
@@ -119,6 +129,7 @@ test("what the daemon answers is what the document says", async () => {
     ["GET", "/events", `/events?sessionId=${id}`, 200],
     ["POST", "/sessions/{id}/archive", `/sessions/${id}/archive`, 200],
     ["POST", "/sessions/{id}/kill", `/sessions/${id}/kill`, 409],
+    ["POST", "/sessions/{id}/kill", "/sessions/elsewhere/kill", 422],
     ["DELETE", "/sessions/{id}", `/sessions/${id}`, 400],
     ["DELETE", "/sessions/{id}", `/sessions/${id}?confirm=true`, 200],
   ];
