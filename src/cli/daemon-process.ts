@@ -39,7 +39,7 @@ export async function healthOf(client: Client, signal?: AbortSignal): Promise<He
   );
 }
 
-export const isNotListening = (error: unknown): boolean =>
+const isNotListening = (error: unknown): boolean =>
   error instanceof Failure && error.code === "runtime_unavailable" && error.details?.["isGone"] === true;
 
 /** Starts the daemon of a home and waits until it answers. Throws why it did not start. */

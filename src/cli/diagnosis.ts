@@ -5,6 +5,7 @@
 import { accessSync, constants, realpathSync } from "node:fs";
 import { arch, platform, release, version } from "node:os";
 import { delimiter, join } from "node:path";
+import * as z from "zod";
 import { capabilities } from "../capabilities/capabilities.ts";
 import { status } from "../capabilities/status.ts";
 import { loadConfig } from "../config.ts";
@@ -85,7 +86,7 @@ async function daemonOf({ client }: Cli): Promise<object> {
   return { running: true, uptimeSeconds, health };
 }
 
-/** Titles are prompts, so they are left out. */
+/** Titles are prompts, so they are left out; and so are sessions that others registered under names of their own. */
 async function sessionsOf({ client }: Cli): Promise<object> {
   const answer = status.output.parse(
     await client.call("status", {}, { signal: AbortSignal.timeout(answerMsMax) }),
@@ -94,14 +95,13 @@ async function sessionsOf({ client }: Cli): Promise<object> {
   const { live, sessions } = answer;
   return {
     live,
-    sessions: sessions.map(({ id, harness, status, lastActivityAt }) => ({
-      id,
-      harness,
-      status,
-      lastActivityAt,
-    })),
+    sessions: sessions
+      .filter(({ id }) => ownId.safeParse(id).success)
+      .map(({ id, harness, status, lastActivityAt }) => ({ id, harness, status, lastActivityAt })),
   };
 }
+
+const ownId = z.uuid();
 
 /** As the daemon sees them; without one, what a run from this shell would find. */
 async function harnessesOf({ client, env }: Cli): Promise<object> {
