@@ -11,8 +11,7 @@ import { status } from "../capabilities/status.ts";
 import { loadConfig } from "../config.ts";
 import { isAway } from "./patience.ts";
 import { createAnonymiser } from "./anonymous.ts";
-import { answerMsMax } from "./check-daemon.ts";
-import { healthOf } from "./daemon-process.ts";
+import { answerMsMax, healthSoon } from "./daemon-process.ts";
 import { allChecks } from "./doctor.ts";
 import { recentLogs } from "./recent-logs.ts";
 import type { Cli } from "./verb.ts";
@@ -80,7 +79,7 @@ function packageManagerOf(install: string, userAgent: string | undefined): strin
 }
 
 async function daemonOf({ client }: Cli): Promise<object> {
-  const health = await healthOf(client, AbortSignal.timeout(answerMsMax));
+  const health = await healthSoon(client);
   if (health === undefined) return { running: false };
   const uptimeSeconds = Math.round((Date.now() - Date.parse(health.daemon.startedAt)) / 1000);
   return { running: true, uptimeSeconds, health };

@@ -129,12 +129,20 @@ describe("diagnostics", () => {
       await coven(["daemon", "stop", "--home", hung]);
     });
     process.kill(pid, "SIGSTOP");
-    const [told, doctor] = await Promise.all([written(["--home", hung]), coven(["doctor", "--home", hung])]);
+    const [told, doctor, status] = await Promise.all([
+      written(["--home", hung]),
+      coven(["doctor", "--home", hung]),
+      coven(["daemon", "status", "--home", hung]),
+    ]);
     expect(told.sections["daemon"]).toEqual({ problem: someText });
     expect(JSON.stringify(told.sections["doctor"])).toContain("has not answered in");
     expect(told.text).toContain("socket bound");
     expect(doctor.code).toBe(1);
-    expect(doctor.stdout).toMatch(/^FAIL +daemon +what listens on .* has not answered in 5 s$/m);
+    expect(doctor.stdout).toMatch(/^FAIL +daemon +.*what listens on .* has not answered in 5 s$/m);
+    expect(status.code).toBe(69);
+    expect(status.stderr).toMatch(
+      /^coven: runtime_unavailable: what listens on .* has not answered in 5 s\n/,
+    );
   });
 });
 
@@ -185,7 +193,7 @@ describe("doctor", () => {
     await once(server, "listening");
     const { code, stdout } = await coven(["doctor", "--home", other]);
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^FAIL +daemon +(foreign_daemon|another program serves)/m);
+    expect(stdout).toMatch(/^FAIL +daemon +foreign_daemon: /m);
     expect(stdout).toMatch(/→ .*Stop it.* set COVEN_HOME to another folder/);
   });
 });
