@@ -2,9 +2,9 @@
  * COVEN_HOME: where everything that Coven keeps on this machine stands. The folder is the owner's alone (0700);
  * whoever can write to it could launch programs as the owner, so anything looser is refused rather than repaired.
  */
-import { chmodSync, lstatSync, mkdirSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, statSync } from "node:fs";
 import { homedir } from "node:os";
-import { isAbsolute, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { Failure } from "./errors.ts";
 
 export interface Home {
@@ -60,7 +60,7 @@ export function prepareHome(home: Home): void {
 
 function make(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeWithParents(folder);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new Failure("home_unsafe", `${folder} cannot be made: ${why}`, {
@@ -70,6 +70,21 @@ function make(folder: string): void {
     });
   }
 }
+
+/** One after the other: Node's recursive way never ends where no folder can be made in one that is there, as in /proc. */
+function makeWithParents(folder: string): void {
+  if (isDirectory(folder)) return;
+  makeWithParents(dirname(folder));
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    // Somebody else may have been quicker.
+    if (!isDirectory(folder)) throw error;
+  }
+}
+
+const isDirectory = (path: string): boolean =>
+  statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 /** The longest socket of a home is a host's, so both are checked at once, before anything is bound. */
 function requireShortSocketPath(path: string): void {

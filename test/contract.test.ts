@@ -263,6 +263,7 @@ describe("the transport", () => {
     expect(await exchange(daemon, "GET /api/v1/nope HTTP/1.1\r\nHost: coven\r\n\r\n")).toMatch(
       /Route not found/,
     );
+    expect(await exchange(daemon, "GET /health HTTP/1.1\r\n\r\n")).toMatch(/^HTTP\/1\.1 200 [^]*"ok":true/);
     expect(await exchange(daemon, "HELLO\r\n\r\n")).toBe("");
   });
 

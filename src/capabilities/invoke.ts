@@ -55,7 +55,7 @@ function keyOf(action: string, { kind, intentId }: Caller): IntentKey | undefine
 }
 
 /** Throws `unknown_action` with the known ones. */
-export function findCapability(name: string): Capability {
+function findCapability(name: string): Capability {
   const found = capabilities.get(name);
   if (found) return found;
   throw new Failure("unknown_action", `unknown action \`${name}\``, {

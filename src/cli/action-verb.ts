@@ -48,7 +48,7 @@ export function intentOf({ options }: Given): { intentId?: string } {
   return intentId === undefined ? {} : { intentId };
 }
 
-export async function withWholeIds(
+async function withWholeIds(
   cli: Cli,
   input: Readonly<Record<string, unknown>>,
 ): Promise<Record<string, unknown>> {

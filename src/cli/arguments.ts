@@ -7,7 +7,7 @@ import { resolve } from "node:path";
 import { Argument, Option } from "commander";
 import * as z from "zod";
 import type { Capability } from "../capabilities/capability.ts";
-import { duration, repeated, textOf, textsOf, wholeNumber } from "./given.ts";
+import { duration, repeated, textsOf, wholeNumber } from "./given.ts";
 import type { Given } from "./verb.ts";
 
 export interface CommandLine {
@@ -115,9 +115,3 @@ function realPath(path: string): string {
     return place;
   }
 }
-
-/** The session argument of an action, if it has one. */
-export const sessionsIn = (input: Readonly<Record<string, unknown>>): string[] => [
-  ...[textOf(input["session"])].filter((id) => id !== undefined),
-  ...textsOf(input["sessions"]),
-];

@@ -5,17 +5,14 @@ import type { CapabilityRecord } from "../capabilities/records.ts";
 import { Failure } from "../errors.ts";
 import { endpointName } from "../rpc/client.ts";
 import { type Check, fail, failed, pass, warn } from "./check.ts";
-import { healthOf } from "./daemon-process.ts";
+import { answerMsMax, healthSoon } from "./daemon-process.ts";
 import { otherDaemonHint } from "./endpoint.ts";
 import type { Cli } from "./verb.ts";
-
-/** How long a daemon may take to answer, ms: one that works needs a few. The login shell is asked in three seconds. */
-export const answerMsMax = 5000;
 
 export async function daemon(cli: Cli): Promise<Check[]> {
   const { home, endpoint, isOwn } = cli.where;
   try {
-    const running = await healthOf(cli.client, AbortSignal.timeout(answerMsMax));
+    const running = await healthSoon(cli.client);
     if (running === undefined) {
       const socket = endpointName(endpoint);
       if (!isOwn) return [fail("daemon", `nothing listens on ${socket}`, otherDaemonHint)];
@@ -35,22 +32,8 @@ export async function daemon(cli: Cli): Promise<Check[]> {
       ),
     ];
   } catch (error) {
-    return [refused(cli, error)];
+    return [failed("daemon", error)];
   }
-}
-
-/** Somebody listens and is no daemon to work with: one of another program, or one that hangs. */
-function refused({ where: { endpoint } }: Cli, error: unknown): Check {
-  const socket = endpointName(endpoint);
-  if (error instanceof Failure && error.code === "runtime_unavailable") {
-    const found = `what listens on ${socket} has not answered in ${answerMsMax / 1000} s`;
-    return fail("daemon", found, "See coven logs; end it by hand and start it again, its sessions go on.");
-  }
-  if (error instanceof Failure && error.code === "internal_error") {
-    const found = `another program serves ${socket}: ${error.message}`;
-    return fail("daemon", found, "Stop it, or set COVEN_HOME to another folder. It was left alone.");
-  }
-  return failed("daemon", error);
 }
 
 /** As the daemon finds them, and as a run from this shell would, which brings its own PATH. */

@@ -39,7 +39,25 @@ export async function healthOf(client: Client, signal?: AbortSignal): Promise<He
   );
 }
 
-export const isNotListening = (error: unknown): boolean =>
+/** How long a daemon may take to answer, ms: one that works needs a few. The login shell is asked in three seconds. */
+export const answerMsMax = 5000;
+
+/** The same of one that must answer soon: a daemon that hangs is told as such, and not waited for. */
+export async function healthSoon(client: Client): Promise<Health | undefined> {
+  try {
+    return await healthOf(client, AbortSignal.timeout(answerMsMax));
+  } catch (cause) {
+    if (!(cause instanceof Failure) || cause.code !== "runtime_unavailable") throw cause;
+    const listener = `what listens on ${endpointName(client.endpoint)}`;
+    throw new Failure("runtime_unavailable", `${listener} has not answered in ${answerMsMax / 1000} s`, {
+      hint: "See coven logs; end it by hand and start it again, its sessions go on.",
+      details: { endpoint: endpointName(client.endpoint) },
+      cause,
+    });
+  }
+}
+
+const isNotListening = (error: unknown): boolean =>
   error instanceof Failure && error.code === "runtime_unavailable" && error.details?.["isGone"] === true;
 
 /** Starts the daemon of a home and waits until it answers. Throws why it did not start. */

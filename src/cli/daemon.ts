@@ -4,7 +4,7 @@ import { Option } from "commander";
 import * as z from "zod";
 import { Failure } from "../errors.ts";
 import { endpointName } from "../rpc/client.ts";
-import { type Health, healthOf, startDaemon, untilStopped } from "./daemon-process.ts";
+import { type Health, healthSoon, startDaemon, untilStopped } from "./daemon-process.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { isGiven } from "./given.ts";
 import { fields, age, oneLine } from "./text.ts";
@@ -15,7 +15,7 @@ export const daemonVerbs: readonly Verb[] = [
     name: "daemon start",
     summary: "Starts the daemon in the background, unless it runs.",
     async run(cli) {
-      const running = await healthOf(cli.client);
+      const running = await healthSoon(cli.client);
       if (running !== undefined) return say(cli, "already running", running);
       return say(cli, "started", await startHere(cli));
     },
@@ -47,7 +47,7 @@ export const daemonVerbs: readonly Verb[] = [
     summary: "Whether the daemon runs: pid, socket, uptime, API version, live sessions.",
     notes: "Exits 0 when it runs, 3 when it does not.",
     async run(cli) {
-      const running = await healthOf(cli.client);
+      const running = await healthSoon(cli.client);
       if (running !== undefined) return say(cli, "running", running);
       const socket = endpointName(cli.where.endpoint);
       if (cli.json) print({ running: false, home: cli.where.home.root, socket });
@@ -85,7 +85,7 @@ const shutdownAnswer = z.object({ ended: named, survived: named });
 type Stopped = z.output<typeof shutdownAnswer> & { readonly pid: number };
 
 async function stop({ client }: Cli, keep: boolean): Promise<Stopped | undefined> {
-  const running = await healthOf(client);
+  const running = await healthSoon(client);
   if (running === undefined) return undefined;
   const { ended, survived } = shutdownAnswer.parse(await client.shutdown(keep));
   await untilStopped(running.daemon);

@@ -5,13 +5,13 @@
 import { accessSync, constants, realpathSync } from "node:fs";
 import { arch, platform, release, version } from "node:os";
 import { delimiter, join } from "node:path";
+import * as z from "zod";
 import { capabilities } from "../capabilities/capabilities.ts";
 import { status } from "../capabilities/status.ts";
 import { loadConfig } from "../config.ts";
 import { isAway } from "./patience.ts";
 import { createAnonymiser } from "./anonymous.ts";
-import { answerMsMax } from "./check-daemon.ts";
-import { healthOf } from "./daemon-process.ts";
+import { answerMsMax, healthSoon } from "./daemon-process.ts";
 import { allChecks } from "./doctor.ts";
 import { recentLogs } from "./recent-logs.ts";
 import type { Cli } from "./verb.ts";
@@ -79,13 +79,13 @@ function packageManagerOf(install: string, userAgent: string | undefined): strin
 }
 
 async function daemonOf({ client }: Cli): Promise<object> {
-  const health = await healthOf(client, AbortSignal.timeout(answerMsMax));
+  const health = await healthSoon(client);
   if (health === undefined) return { running: false };
   const uptimeSeconds = Math.round((Date.now() - Date.parse(health.daemon.startedAt)) / 1000);
   return { running: true, uptimeSeconds, health };
 }
 
-/** Titles are prompts, so they are left out. */
+/** Titles are prompts, so they are left out; and so are sessions that others registered under names of their own. */
 async function sessionsOf({ client }: Cli): Promise<object> {
   const answer = status.output.parse(
     await client.call("status", {}, { signal: AbortSignal.timeout(answerMsMax) }),
@@ -94,14 +94,13 @@ async function sessionsOf({ client }: Cli): Promise<object> {
   const { live, sessions } = answer;
   return {
     live,
-    sessions: sessions.map(({ id, harness, status, lastActivityAt }) => ({
-      id,
-      harness,
-      status,
-      lastActivityAt,
-    })),
+    sessions: sessions
+      .filter(({ id }) => ownId.safeParse(id).success)
+      .map(({ id, harness, status, lastActivityAt }) => ({ id, harness, status, lastActivityAt })),
   };
 }
+
+const ownId = z.uuid();
 
 /** As the daemon sees them; without one, what a run from this shell would find. */
 async function harnessesOf({ client, env }: Cli): Promise<object> {

@@ -20,10 +20,10 @@ export function wholeNumber(text: string): number {
   throw new InvalidArgumentError("It must be a whole number.");
 }
 
-/** How many of something are wanted. */
+/** How many of something are wanted, none perhaps. */
 export function count(text: string): number {
-  if (/^\d{1,9}$/.test(text) && Number(text) > 0) return Number(text);
-  throw new InvalidArgumentError("It must be a whole number from 1.");
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("It must be a whole number, 0 or more.");
 }
 
 const units: ReadonlyMap<string, number> = new Map([

@@ -65,7 +65,7 @@ const printers: ReadonlyMap<string, (output: unknown) => string> = new Map([
 ]);
 
 /** Live sessions first, otherwise in the order they came. */
-export function sessionTable(sessions: readonly SessionRecord[]): string {
+function sessionTable(sessions: readonly SessionRecord[]): string {
   if (sessions.length === 0) return "no sessions; coven run <harness> <prompt> launches one\n";
   const rank = ({ status }: SessionRecord): number => (isLive(status) ? 0 : 1);
   const sorted = [...sessions].sort((one, other) => rank(one) - rank(other));

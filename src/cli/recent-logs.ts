@@ -63,7 +63,8 @@ const entry = z.object({
   action: z.string().optional().catch(undefined),
   code: plain,
   surface: plain,
-  session: plain,
+  // An id of our own says nothing; one that a caller made up may say anything.
+  session: z.uuid().optional().catch("(not shown)"),
   run: plain,
   pid: plain,
   host: plain,

@@ -173,7 +173,7 @@ function refuseUpgrade(stream: Duplex, failure: Failure): void {
   const head = [
     `HTTP/1.1 ${http} ${STATUS_CODES[http] ?? ""}`,
     "Connection: close",
-    "Content-Type: application/json; charset=utf-8",
+    "Content-Type: application/json",
     `Content-Length: ${Buffer.byteLength(body)}`,
   ];
   stream.end(`${head.join("\r\n")}\r\n\r\n${body}`);

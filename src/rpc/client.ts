@@ -229,27 +229,20 @@ async function jsonOf(response: IncomingMessage, endpoint: Endpoint): Promise<un
   const text = await textOf(response, endpoint);
   const body = parseOrUndefined(text);
   if (body !== undefined) return body;
-  throw new Failure(
-    "internal_error",
-    `${endpointName(endpoint)} answered what is no JSON: ${text.slice(0, 200)}`,
-    {
-      hint: "Is this a Coven daemon? Compare coven doctor.",
-    },
-  );
+  throw foreign(endpoint, `what is no JSON: ${text.slice(0, 200)}`);
 }
+
+/** Whatever a daemon of ours answers is JSON. */
+const foreign = (endpoint: Endpoint, answered: string): Failure =>
+  new Failure("foreign_daemon", `another program serves ${endpointName(endpoint)}: it answered ${answered}`, {
+    hint: "Stop it, or set COVEN_HOME to another folder. It was left alone.",
+    details: { endpoint: endpointName(endpoint) },
+  });
 
 async function failureOf(response: IncomingMessage, endpoint: Endpoint): Promise<Failure> {
   const text = await textOf(response, endpoint);
   const body = failureBody.safeParse(parseOrUndefined(text));
-  if (!body.success) {
-    return new Failure(
-      "internal_error",
-      `${endpointName(endpoint)} answered ${response.statusCode ?? 0}: ${text.slice(0, 200)}`,
-      {
-        hint: "Is this a Coven daemon? Compare coven doctor.",
-      },
-    );
-  }
+  if (!body.success) return foreign(endpoint, `${response.statusCode ?? 0}: ${text.slice(0, 200)}`);
   const { code, message, hint, details } = body.data.error;
   return new Failure(isFailureCode(code) ? code : "internal_error", message, {
     ...(hint === undefined ? {} : { hint }),

@@ -46,7 +46,12 @@ export async function listen(socket: string, services: Services, log: Log): Prom
     },
     exposeHeadRoutes: false,
     requestTimeout: requestMsMax,
-    http: { headersTimeout: requestMsMax, connectionsCheckingInterval: lateCheckMs },
+    // As published, no Host is asked for: a socket has but one.
+    http: {
+      requireHostHeader: false,
+      headersTimeout: requestMsMax,
+      connectionsCheckingInterval: lateCheckMs,
+    },
     forceCloseConnections: true,
     return503OnClosing: false,
     clientErrorHandler: hangUp,

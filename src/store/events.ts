@@ -12,7 +12,7 @@ import { now, statement } from "./rows.ts";
 
 /** Most that one answer without a limit holds: what published clients take before they give up on a session. */
 export const pageEventsMax = 500;
-export const pageBytesMax = 900_000;
+const pageBytesMax = 900_000;
 
 export type OutputStream = "stdout" | "stderr";
 

@@ -112,6 +112,11 @@ describe("where the daemon is", () => {
     const { code, stderr } = await coven(["daemon", "start", "--home", broken]);
     expect(code).toBe(78);
     expect(stderr).toMatch(/^coven: store_unusable: /);
+    // Where no folder can be made, not even the one it would stand in.
+    if (existsSync("/proc/self"))
+      expect((await coven(["list", "--home", "/proc/no/home"])).stderr).toMatch(
+        /^coven: home_unsafe: \/proc\/no\/home cannot be made: /,
+      );
     const long = join(folder, "x".repeat(100));
     expect((await coven(["list", "--home", long])).stderr).toMatch(/^coven: home_unsafe: .*bytes long/);
   });

@@ -44,21 +44,34 @@ describe("diagnostics", () => {
     await coven(["watch", id]);
     await coven(["sacrifice", id]);
     await coven(["run", "no-harness-to-hide", "look"]);
+    await coven(["tail", "name-to-hide"]);
+    await coven(["register", "--id", "id-to-hide", "--project", "/", "--harness", "tool-to-hide"]);
     const secret = `ghp_${"a1B2".repeat(9)}`;
     const failing = `coven run codex --token ${secret} --title ${userInfo().username}`;
     const { file, text, stdout, sections } = await written(["--command", failing, "--code", "launch_failed"]);
     expect(sections).toMatchObject({
       failure: { command: "coven run codex --token [REDACTED] --title <user>", code: "launch_failed" },
       daemon: { running: true, health: { apiVersion: "coven.daemon.v1", liveSessions: 0 } },
-      sessions: { live: 0 },
+      sessions: { live: 0, sessions: [] },
       harnesses: { seenBy: "the daemon" },
     });
     expect(text).toContain('"path": "~/bin/codex"');
     expect(text).toContain("socket bound");
     expect(text).toMatch(/action refused action=sacrifice code=confirmation_required/);
     expect(text).toMatch(/action refused action=run code=invalid_request/);
+    expect(text).toMatch(/action refused action=record code=session_not_found .*session=\(not shown\)/);
     expect(text).toContain(`session=${id}`);
-    for (const hidden of ["prompt-to-hide", "no-harness-to-hide", "done in", secret, folder, project])
+    for (const hidden of [
+      "prompt-to-hide",
+      "no-harness-to-hide",
+      "name-to-hide",
+      "id-to-hide",
+      "tool-to-hide",
+      "done in",
+      secret,
+      folder,
+      project,
+    ])
       expect(text).not.toContain(hidden);
     expect(text).not.toMatch(new RegExp(`(?<![\\w-])${userInfo().username}(?![\\w-])`));
     expect(statSync(file).mode & 0o777).toBe(0o600);
@@ -116,12 +129,20 @@ describe("diagnostics", () => {
       await coven(["daemon", "stop", "--home", hung]);
     });
     process.kill(pid, "SIGSTOP");
-    const [told, doctor] = await Promise.all([written(["--home", hung]), coven(["doctor", "--home", hung])]);
+    const [told, doctor, status] = await Promise.all([
+      written(["--home", hung]),
+      coven(["doctor", "--home", hung]),
+      coven(["daemon", "status", "--home", hung]),
+    ]);
     expect(told.sections["daemon"]).toEqual({ problem: someText });
     expect(JSON.stringify(told.sections["doctor"])).toContain("has not answered in");
     expect(told.text).toContain("socket bound");
     expect(doctor.code).toBe(1);
-    expect(doctor.stdout).toMatch(/^FAIL +daemon +what listens on .* has not answered in 5 s$/m);
+    expect(doctor.stdout).toMatch(/^FAIL +daemon +.*what listens on .* has not answered in 5 s$/m);
+    expect(status.code).toBe(69);
+    expect(status.stderr).toMatch(
+      /^coven: runtime_unavailable: what listens on .* has not answered in 5 s\n/,
+    );
   });
 });
 
@@ -172,7 +193,7 @@ describe("doctor", () => {
     await once(server, "listening");
     const { code, stdout } = await coven(["doctor", "--home", other]);
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^FAIL +daemon +(foreign_daemon|another program serves)/m);
+    expect(stdout).toMatch(/^FAIL +daemon +foreign_daemon: /m);
     expect(stdout).toMatch(/→ .*Stop it.* set COVEN_HOME to another folder/);
   });
 });

@@ -85,7 +85,7 @@ describe("bad input gets a code, a sentence and what to do next", () => {
       args: ["logs", "--lines", "-5"],
       exit: 64,
       code: "invalid_request",
-      says: "a whole number from 1",
+      says: "a whole number, 0 or more",
       hint: "coven logs --help",
     },
     {

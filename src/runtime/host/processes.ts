@@ -39,8 +39,6 @@ export const createLookout = (): (() => Look) => {
 
 export const listProcesses = (): ProcessInfo[] => reader.list();
 
-export const hasRunMarker = (pid: number, runId: string): boolean => reader.runIds([pid]).get(pid) === runId;
-
 /** Recorded for a run's process, and later the proof that a pid is still that process. */
 export const identify = (pid: number): ProcessIdentity | undefined => {
   const [found] = reader.read([pid]);

@@ -22,7 +22,7 @@ export const protocolVersion = 2;
 /** Longest line either side accepts, bytes: a prompt on standard input and a large environment fit well. */
 export const frameBytesMax = 8 * 1024 * 1024;
 
-export const launchSpec = z.object({
+const launchSpec = z.object({
   runId: z.string(),
   sessionId: z.string(),
   harness: z.string(),

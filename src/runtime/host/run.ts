@@ -30,7 +30,7 @@ const structuredLineBytesMax = 8 * 1024 * 1024;
 export const killDeadlineMs = 5000;
 
 /** How long a caller waits for the log to have what was done, ms: a store that takes nothing must not hold it up. */
-export const settleMsMax = 500;
+const settleMsMax = 500;
 
 /** How long a harness that is gone may take to be read to its end, ms, until a kill is answered without it. */
 const endMsMax = 500;

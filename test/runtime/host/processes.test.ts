@@ -7,10 +7,10 @@ import { afterEach, describe, expect, it } from "vitest";
 import { darwin } from "../../../src/runtime/host/processes-darwin.ts";
 import {
   described,
-  hasRunMarker,
   identify,
   isSame,
   listProcesses,
+  lookAround,
   stillLiving,
 } from "../../../src/runtime/host/processes.ts";
 import { endAll, start, startBesideUs } from "./program.ts";
@@ -87,9 +87,8 @@ describe("an identity", () => {
 describe("the run's marker", () => {
   it("is found in the environment, only as a whole", async () => {
     const { pid, root } = await start("forever.mjs");
-    expect(hasRunMarker(pid, root.runId)).toBe(true);
-    expect(hasRunMarker(pid, root.runId.slice(0, -1))).toBe(false);
-    expect(hasRunMarker(pid, `${root.runId}0`)).toBe(false);
-    expect(hasRunMarker(process.pid, root.runId)).toBe(false);
+    const { runIds } = lookAround();
+    expect(runIds.get(pid)).toBe(root.runId);
+    expect(runIds.get(process.pid)).not.toBe(root.runId);
   });
 });
