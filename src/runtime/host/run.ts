@@ -54,7 +54,7 @@ export interface Killed {
 
 export class Run {
   readonly spec: LaunchSpec;
-  /** Resolves when the harness was spawned, or could not be. */
+  /** Resolves when the harness was spawned and can be ended, or could not be. */
   readonly spawned: Promise<void>;
   /** Resolves when the ending is queued in the journal. */
   readonly ended: Promise<void>;
@@ -92,7 +92,18 @@ export class Run {
 
   /** Spawns the harness; resolves when it runs and the log says so. Throws `launch_failed`, also logged, if it cannot. */
   async start(): Promise<{ pid: number }> {
-    const child = await this.#spawn();
+    try {
+      const child = await this.#spawn();
+      this.#follow(child);
+      return { pid: child.pid };
+    } finally {
+      // Not before its tree is known: a kill that waits for this is to find it.
+      this.#tellSpawned();
+      await this.#context.journal.settledWithin(settleMsMax);
+    }
+  }
+
+  #follow(child: Child): void {
     const { pid } = child;
     const startTime = identify(pid)?.startTime;
     this.#trees.add({ pid, startTime: startTime ?? "", runId: this.spec.runId });
@@ -102,8 +113,6 @@ export class Run {
       output: (stream, bytes) => this.#onOutput(stream, bytes),
       ended: (end) => void this.#onEnded(end),
     });
-    await this.#context.journal.settledWithin(settleMsMax);
-    return { pid };
   }
 
   async #spawn(): Promise<Child> {
@@ -115,10 +124,7 @@ export class Run {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#recordEnd("failed", { exitCode: null, signal: null }, reason, []);
-      await this.#context.journal.settledWithin(settleMsMax);
       throw error;
-    } finally {
-      this.#tellSpawned();
     }
   }
 
@@ -145,7 +151,7 @@ export class Run {
 
   resize(columns: number, rows: number): void {
     const isSame = columns === this.#size.columns && rows === this.#size.rows;
-    if (isSame || this.spec.transport !== "pty") return;
+    if (isSame || this.#hasExited || this.spec.transport !== "pty") return;
     this.#size = { columns, rows };
     this.#log.resized(this.#size);
     this.#child?.resize(columns, rows);
