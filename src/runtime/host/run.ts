@@ -52,6 +52,8 @@ export interface Killed {
   readonly status: SessionStatus;
 }
 
+const nothingEnds = Promise.resolve({ survivors: [] });
+
 export class Run {
   readonly spec: LaunchSpec;
   /** Resolves when the harness was spawned and can be ended, or could not be. */
@@ -77,6 +79,8 @@ export class Run {
   #attachedCount = 0;
   #size = initialSize;
   #endsAs: EndsAs | undefined;
+  /** What the newest kill does. */
+  #ending: ReturnType<typeof endTree> = nothingEnds;
 
   constructor(spec: LaunchSpec, context: RunContext, trees: TreeWatch) {
     this.spec = spec;
@@ -180,9 +184,11 @@ export class Run {
       return this.#killed([]); // it only waits to be logged
     }
     this.#endsAs ??= endsAs;
-    const { survivors } = await endTree(root, { graceMs, deadlineMs: killDeadlineMs });
+    this.#ending = endTree(root, { graceMs, deadlineMs: killDeadlineMs });
+    const { survivors } = await this.#ending;
     if (survivors.length > 0 && this.#endedAs === undefined) {
       this.#endsAs = undefined;
+      this.#ending = nothingEnds;
       return { survivors, status: "running" };
     }
     await Promise.race([this.ended, pause(endMsMax)]);
@@ -246,12 +252,14 @@ export class Run {
     // An ending is told whether the system lets itself be looked at or not.
     const left =
       this.#endsAs === undefined ? await this.#trees.leftBehind(this.spec.runId).catch(() => []) : [];
+    // A harness that ended is not killed before the rest of its tree is gone, too.
+    const { survivors } = await this.#ending.catch(() => ({ survivors: [] }));
     const reason = this.#endsAs === "orphaned" ? "the daemon was stopped" : undefined;
     this.#recordEnd(
       this.#endsAs ?? this.#naturalEnd(end),
       end,
       reason,
-      this.#endsAs === undefined ? left : [],
+      this.#endsAs === undefined && survivors.length === 0 ? left : survivors,
     );
   }
 
