@@ -69,3 +69,18 @@ test("a kill needs no store: while another program holds it, the answer comes an
   ]);
   expect(await outputDigest(daemon, flooding.id)).toBe(digestOf(Buffer.from("ready\n"), bytes));
 });
+
+test("a session is told as killed when its whole tree is gone, not when its harness is", async () => {
+  const daemon = await startDaemon();
+  const { id, cursor } = await launchOn(
+    "pty",
+    daemon,
+    "(trap '' TERM HUP; sh -c 'echo child $$; while :; do sleep 1; done') & exec sleep 1000",
+  );
+  await daemon.client.call("watch", { sessions: [id], cursor, matchText: "child" });
+  const printed = (await outputOf(daemon, id)).toString();
+  const child = identified(Number(/child (\d+)/.exec(printed)?.[1]));
+  const told = daemon.client.call("watch", { sessions: [id], cursor }).then(() => stillLiving([child]));
+  expect(await daemon.client.call("kill", { session: id, graceMs: 600 })).toMatchObject({ status: "killed" });
+  expect(await told).toEqual([]);
+});

@@ -7,6 +7,7 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { type TestDaemon, makeHome, startDaemon } from "../support/daemon.ts";
 import { identify, stillLiving } from "../../src/runtime/host/processes.ts";
+import { outputOf } from "../support/lanes.ts";
 import { eventsOf, launch, makeProject } from "../support/launch.ts";
 import { type Answer, send } from "../support/socket.ts";
 
@@ -137,6 +138,73 @@ describe("a retry after the daemon was lost", () => {
   });
 });
 
+describe("input that is sent again after the daemon was lost", () => {
+  const typed = { data: "hello", keys: ["enter"] };
+
+  /** A harness that shows nothing until Enter, so that the answer to an input takes a moment. */
+  async function listener(daemon: TestDaemon) {
+    const { id, cursor } = await launch(
+      daemon,
+      "stty -echo; echo ready; while read line; do echo got $line; done",
+      {
+        launchMode: "interactive",
+      },
+    );
+    await daemon.client.call("watch", { sessions: [id], matchText: "ready", cursor });
+    return { id, cursor };
+  }
+
+  /** Everything the harness has said once it has heard this, too. */
+  async function heard(daemon: TestDaemon, { id, cursor }: { id: string; cursor: string }): Promise<string> {
+    await act(daemon, "input", { session: id, data: "last", keys: ["enter"] }, "last");
+    await daemon.client.call("watch", { sessions: [id], matchText: "got last", cursor });
+    return (await outputOf(daemon, id)).toString();
+  }
+
+  test("is typed once where the host had taken it and nobody was answered", async () => {
+    const home = makeHome();
+    const before = await startDaemon(home);
+    const session = await listener(before);
+    const lost = act(before, "input", { session: session.id, ...typed }, "a").catch(() => undefined);
+    const isTaken = async () => (await eventsOf(before, session.id)).some(({ kind }) => kind === "input");
+    await expect.poll(isTaken).toBe(true);
+    process.kill(before.pid, "SIGKILL");
+    expect(await lost).toBeUndefined();
+    await before.exited;
+
+    const after = await startDaemon(home);
+    expect((await act(after, "input", { session: session.id, ...typed }, "a")).status).toBe(200);
+    expect(await heard(after, session)).toBe("ready\r\ngot hello\r\ngot last\r\n");
+  });
+
+  test("is typed once where the caller was answered", async () => {
+    const home = makeHome();
+    const before = await startDaemon(home);
+    const session = await listener(before);
+    await act(before, "input", { session: session.id, ...typed }, "a");
+    process.kill(before.pid, "SIGKILL");
+    await before.exited;
+
+    const after = await startDaemon(home);
+    const again = await act(after, "input", { session: session.id, ...typed }, "a");
+    expect(again).toMatchObject({ status: 200, body: { replayed: true } });
+    expect(await heard(after, session)).toBe("ready\r\ngot hello\r\ngot last\r\n");
+  });
+
+  test("is typed where the host had not been told of it", async () => {
+    const home = makeHome();
+    const before = await startDaemon(home);
+    const session = await listener(before);
+    await act(before, "input", { session: session.id, ...typed }, "a");
+    const ledger = new Database(join(home, "ledger.sqlite3"));
+    // Announced by a daemon that was lost before it handed it on.
+    ledger.prepare("UPDATE intents SET id = 'b', result = NULL").run();
+    ledger.close();
+    expect((await act(before, "input", { session: session.id, ...typed }, "b")).status).toBe(200);
+    expect(await heard(before, session)).toBe("ready\r\ngot hello\r\ngot hello\r\ngot last\r\n");
+  });
+});
+
 describe("the intents of a sacrificed session", () => {
   test("stay known, without what was answered", async () => {
     const daemon = await startDaemon();
@@ -226,11 +294,11 @@ describe("a retry of what was done and never answered", () => {
     const reader = new Database(join(daemon.home, "ledger.sqlite3"));
     reader.exec("BEGIN");
     reader.prepare("SELECT count(*) FROM events").get();
-    const waiting = daemon.client.call("watch", { sessions: [id], until: "output", matchText: "never" });
+    const waiting = act(daemon, "watch", { sessions: [id], until: "output", matchText: "never" }, "w");
     const confirmed = { session: id, confirm: true };
     const held = await act(daemon, "sacrifice", confirmed, "a");
     expect(held.status).toBe(503);
-    expect(await waiting).toMatchObject({ outcome: "gone" });
+    expect(payloadOf(await waiting)).toMatchObject({ outcome: "gone" });
     reader.exec("COMMIT");
     reader.close();
     expect(await act(daemon, "sacrifice", confirmed, "a")).toMatchObject({ status: 200 });

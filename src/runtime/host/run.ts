@@ -52,9 +52,11 @@ export interface Killed {
   readonly status: SessionStatus;
 }
 
+const nothingEnds = Promise.resolve({ survivors: [] });
+
 export class Run {
   readonly spec: LaunchSpec;
-  /** Resolves when the harness was spawned, or could not be. */
+  /** Resolves when the harness was spawned and can be ended, or could not be. */
   readonly spawned: Promise<void>;
   /** Resolves when the ending is queued in the journal. */
   readonly ended: Promise<void>;
@@ -77,6 +79,8 @@ export class Run {
   #attachedCount = 0;
   #size = initialSize;
   #endsAs: EndsAs | undefined;
+  /** What the newest kill does. */
+  #ending: ReturnType<typeof endTree> = nothingEnds;
 
   constructor(spec: LaunchSpec, context: RunContext, trees: TreeWatch) {
     this.spec = spec;
@@ -92,7 +96,18 @@ export class Run {
 
   /** Spawns the harness; resolves when it runs and the log says so. Throws `launch_failed`, also logged, if it cannot. */
   async start(): Promise<{ pid: number }> {
-    const child = await this.#spawn();
+    try {
+      const child = await this.#spawn();
+      this.#follow(child);
+      return { pid: child.pid };
+    } finally {
+      // Not before its tree is known: a kill that waits for this is to find it.
+      this.#tellSpawned();
+      await this.#context.journal.settledWithin(settleMsMax);
+    }
+  }
+
+  #follow(child: Child): void {
     const { pid } = child;
     const startTime = identify(pid)?.startTime;
     this.#trees.add({ pid, startTime: startTime ?? "", runId: this.spec.runId });
@@ -102,8 +117,6 @@ export class Run {
       output: (stream, bytes) => this.#onOutput(stream, bytes),
       ended: (end) => void this.#onEnded(end),
     });
-    await this.#context.journal.settledWithin(settleMsMax);
-    return { pid };
   }
 
   async #spawn(): Promise<Child> {
@@ -115,10 +128,7 @@ export class Run {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#recordEnd("failed", { exitCode: null, signal: null }, reason, []);
-      await this.#context.journal.settledWithin(settleMsMax);
       throw error;
-    } finally {
-      this.#tellSpawned();
     }
   }
 
@@ -145,7 +155,7 @@ export class Run {
 
   resize(columns: number, rows: number): void {
     const isSame = columns === this.#size.columns && rows === this.#size.rows;
-    if (isSame || this.spec.transport !== "pty") return;
+    if (isSame || this.#hasExited || this.spec.transport !== "pty") return;
     this.#size = { columns, rows };
     this.#log.resized(this.#size);
     this.#child?.resize(columns, rows);
@@ -174,9 +184,11 @@ export class Run {
       return this.#killed([]); // it only waits to be logged
     }
     this.#endsAs ??= endsAs;
-    const { survivors } = await endTree(root, { graceMs, deadlineMs: killDeadlineMs });
+    this.#ending = endTree(root, { graceMs, deadlineMs: killDeadlineMs });
+    const { survivors } = await this.#ending;
     if (survivors.length > 0 && this.#endedAs === undefined) {
       this.#endsAs = undefined;
+      this.#ending = nothingEnds;
       return { survivors, status: "running" };
     }
     await Promise.race([this.ended, pause(endMsMax)]);
@@ -240,12 +252,14 @@ export class Run {
     // An ending is told whether the system lets itself be looked at or not.
     const left =
       this.#endsAs === undefined ? await this.#trees.leftBehind(this.spec.runId).catch(() => []) : [];
+    // A harness that ended is not killed before the rest of its tree is gone, too.
+    const { survivors } = await this.#ending.catch(() => ({ survivors: [] }));
     const reason = this.#endsAs === "orphaned" ? "the daemon was stopped" : undefined;
     this.#recordEnd(
       this.#endsAs ?? this.#naturalEnd(end),
       end,
       reason,
-      this.#endsAs === undefined ? left : [],
+      this.#endsAs === undefined && survivors.length === 0 ? left : survivors,
     );
   }
 
