@@ -38,15 +38,20 @@ export interface LoadedConfig {
   readonly settings: readonly Setting[];
   /** Each names the file, the key and the reason. */
   readonly problems: readonly string[];
+  /** False when something that was meant could not be read, and the defaults hold in its place. */
+  readonly isWhole: boolean;
 }
 
 /** Reads it anew at every call, so that a change counts from the moment it is written. Throws nothing. */
 export function loadConfig({ config: file }: Pick<Home, "config">): LoadedConfig {
   const problems: string[] = [];
   let given = readDocument(file, problems);
+  let isWhole = problems.length === 0;
   for (;;) {
     const parsed = config.safeParse(given);
-    if (parsed.success) return { config: parsed.data, settings: settingsOf(parsed.data, given), problems };
+    if (parsed.success)
+      return { config: parsed.data, settings: settingsOf(parsed.data, given), problems, isWhole };
+    isWhole &&= parsed.error.issues.every(({ code }) => code === "unrecognized_keys");
     const wrong = parsed.error.issues.flatMap(placesOf);
     problems.push(
       ...wrong.map(({ path, reason }) => `${file}: ${path.join(".") || "(all of it)"}: ${reason}`),

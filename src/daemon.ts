@@ -188,8 +188,16 @@ export async function startDaemon(home: Home, version: string, program: string):
 const dayMs = 24 * 60 * 60 * 1000;
 
 /** As the owner's settings say now. */
+/** What cannot be read of config.json may have been meant to keep everything: nothing is removed then. */
 function boundsOf(home: Home): Bounds {
-  const { maxAgeDays, maxMegabytes } = loadConfig(home).config.retention;
+  const { config, isWhole, problems } = loadConfig(home);
+  if (!isWhole) {
+    throw new Failure("invalid_request", `how much is kept is not certain: ${problems.join("; ")}`, {
+      hint: "Mend it (coven config shows what holds), or say both bounds: --older-than and --max-size.",
+      details: { problems },
+    });
+  }
+  const { maxAgeDays, maxMegabytes } = config.retention;
   return {
     maxAgeMs: maxAgeDays === null ? null : maxAgeDays * dayMs,
     maxBytes: maxMegabytes === null ? null : maxMegabytes * 1_000_000,

@@ -384,6 +384,8 @@ describe("a launch", () => {
     }
     const untitled = await send(daemon.socket, "POST", "/sessions", shell("read line", { title: " " }));
     expect(untitled).toMatchObject({ status: 201, body: { title: "read line" } });
+    const newer = await send(daemon.socket, "POST", "/sessions", shell("read line", { unheardOf: { a: 1 } }));
+    expect(newer).toMatchObject({ status: 201, body: { title: "read line" } });
     // Longer than a list can show, and no reason to refuse the work.
     const long = await send(
       daemon.socket,

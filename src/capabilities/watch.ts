@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { Failure } from "../errors.ts";
 import { sessionStatuses } from "../events.ts";
 import { capability } from "./capability.ts";
 import { runOutcome, sessionId } from "./records.ts";
@@ -47,6 +48,11 @@ export const watch = capability({
     { sessions: ids, until, count, matchText, matchPattern, cursor, timeoutMs },
     { watches, sessions, caller },
   ) {
+    if (matchText !== undefined && matchPattern !== undefined) {
+      throw new Failure("invalid_request", "watch: matchText and matchPattern exclude each other", {
+        hint: "A pattern can hold the text as well.",
+      });
+    }
     const match =
       matchText !== undefined
         ? { text: matchText }

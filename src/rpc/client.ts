@@ -31,6 +31,10 @@ export type Client = ReturnType<typeof createClient>;
 
 const api = "/api/v1";
 
+/** How long a daemon may take to say that it is there, ms: one that takes longer hangs. */
+const answerMsMax = 10_000;
+const answerTime = (): AbortSignal => AbortSignal.timeout(answerMsMax);
+
 export function createClient(endpoint: Endpoint, origin: string) {
   const target = targetOf(endpoint);
 
@@ -79,7 +83,7 @@ export function createClient(endpoint: Endpoint, origin: string) {
     if (agreedWith === place) return;
     // A kept connection leads to the daemon that was there before.
     agent = new Agent({ keepAlive: true });
-    await health(signal);
+    await health(signal ? AbortSignal.any([signal, answerTime()]) : answerTime());
     agreedWith = place;
   };
 
@@ -275,7 +279,8 @@ async function* reachable(response: IncomingMessage, endpoint: Endpoint): AsyncG
 
 function unreachable(endpoint: Endpoint, cause: Error): Failure {
   const isGone = "code" in cause && ["ENOENT", "ENOTDIR", "ECONNREFUSED"].includes(String(cause.code));
-  const why = isGone ? "no daemon is listening there" : cause.message;
+  const isLate = cause.cause instanceof DOMException && cause.cause.name === "TimeoutError";
+  const why = isGone ? "no daemon is listening there" : isLate ? "it does not answer" : cause.message;
   return new Failure("runtime_unavailable", `cannot reach ${endpointName(endpoint)}: ${why}`, {
     hint: "Start it with coven daemon start; coven doctor says what is wrong.",
     details: { endpoint: endpointName(endpoint), isGone },

@@ -3,7 +3,7 @@ import type { FastifyRequest } from "fastify";
 import * as z from "zod";
 import { run } from "../capabilities/run.ts";
 import { Failure } from "../errors.ts";
-import { jsonObject, withoutNulls } from "./request.ts";
+import { jsonObject, knownOnly, withoutNulls } from "./request.ts";
 
 /** The one policy there is: a Codex that asks nobody and writes only where it was told. */
 const launchPolicy = z.strictObject({
@@ -31,7 +31,11 @@ const optionalTexts: ReadonlySet<string> = new Set([
 ]);
 
 export function launchArguments(request: FastifyRequest): Record<string, unknown> {
-  const { launchPolicy: policy, conversation: harness, ...flat } = withoutNulls(jsonObject(request));
+  const {
+    launchPolicy: policy,
+    conversation: harness,
+    ...flat
+  } = knownOnly(withoutNulls(jsonObject(request)), launchBody.shape);
   const given = Object.entries(flat).flatMap<[string, unknown]>(([name, value]) =>
     optionalTexts.has(name) && typeof value === "string" ? trimmed(name, value) : [[name, value]],
   );

@@ -17,6 +17,13 @@ export function jsonObject(request: FastifyRequest): Record<string, unknown> {
 export const withoutNulls = (object: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null));
 
+/** Clients of other releases say things that are not known here. */
+export const knownOnly = (
+  object: Readonly<Record<string, unknown>>,
+  known: Readonly<Record<string, unknown>>,
+): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(object).filter(([name]) => Object.hasOwn(known, name)));
+
 /** The body as JSON, whatever its content type; undefined when it is empty. Throws `invalid_request`. */
 export function jsonBody(request: FastifyRequest): unknown {
   const { body } = request;

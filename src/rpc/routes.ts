@@ -1,9 +1,13 @@
 /** The routes of the published daemon. */
 import type { FastifyRequest } from "fastify";
 import * as z from "zod";
+import { cast } from "../capabilities/cast.ts";
+import { complete } from "../capabilities/complete.ts";
 import { events } from "../capabilities/events.ts";
+import { input } from "../capabilities/input.ts";
 import { checkedInput } from "../capabilities/invoke.ts";
 import { sessionRecord } from "../capabilities/records.ts";
+import { register } from "../capabilities/register.ts";
 import { launchArguments, launchBody } from "./launch.ts";
 import {
   eventsArguments,
@@ -13,17 +17,23 @@ import {
   sessionsBody,
   sessionsQuery,
 } from "./paging.ts";
-import { jsonObject, pathId, query, withoutNulls } from "./request.ts";
+import { jsonObject, knownOnly, pathId, query, withoutNulls } from "./request.ts";
 import { type Route, bySession } from "./route.ts";
 import type { DataPlane } from "./services.ts";
 
 const nothing = z.object({});
 const none = (): Record<string, unknown> => ({});
-const body = (request: FastifyRequest): Record<string, unknown> => withoutNulls(jsonObject(request));
-const bodyOfSession = (request: FastifyRequest): Record<string, unknown> => ({
-  ...body(request),
-  ...bySession(request),
-});
+/** As published, members that the route does not know are left alone. */
+const bodyOf =
+  ({ shape }: z.ZodObject) =>
+  (request: FastifyRequest): Record<string, unknown> =>
+    knownOnly(withoutNulls(jsonObject(request)), shape);
+const bodyOfSession =
+  (schema: z.ZodObject) =>
+  (request: FastifyRequest): Record<string, unknown> => ({
+    ...bodyOf(schema)(request),
+    ...bySession(request),
+  });
 
 const acceptedAnswer = z.object({ ok: z.literal(true), accepted: z.literal(true) });
 const accepted = (): object => ({ ok: true, accepted: true });
@@ -33,10 +43,10 @@ const withRefresh = (request: FastifyRequest): Record<string, unknown> => ({
   refresh: query(request).get("refresh") === "1",
 });
 
-function eventsPage(input: Record<string, unknown>, data: DataPlane): Buffer {
-  const { session, ...from } = checkedInput(events, input);
+function eventsPage(from: Record<string, unknown>, data: DataPlane): Buffer {
+  const { session, ...place } = checkedInput(events, from);
   data.requireSession(session);
-  return data.eventsPage(session, from);
+  return data.eventsPage(session, place);
 }
 
 const registered = z.object({ session: z.unknown(), isNew: z.boolean() });
@@ -59,7 +69,7 @@ export const routes: readonly Route[] = [
     decode: (request) => ({ harness: pathId(request), ...withRefresh(request) }),
     takes: refreshQuery,
   },
-  { method: "POST", path: "/cast", action: "cast", decode: body, status: 202 },
+  { method: "POST", path: "/cast", action: "cast", decode: bodyOf(cast.input), status: 202 },
   { method: "GET", path: "/cast-codes", action: "cast_codes", decode: none },
   {
     method: "GET",
@@ -82,7 +92,7 @@ export const routes: readonly Route[] = [
     method: "POST",
     path: "/sessions/external",
     action: "register",
-    decode: body,
+    decode: bodyOf(register.input),
     encode: (output) => registered.parse(output).session,
     status: 201,
     isKnown: (output) => !registered.parse(output).isNew,
@@ -94,7 +104,7 @@ export const routes: readonly Route[] = [
     method: "POST",
     path: "/sessions/:id/input",
     action: "input",
-    decode: bodyOfSession,
+    decode: bodyOfSession(input.input),
     status: 202,
     live: true,
   },
@@ -108,7 +118,12 @@ export const routes: readonly Route[] = [
     takes: nothing,
     answer: acceptedAnswer,
   },
-  { method: "POST", path: "/sessions/:id/complete", action: "complete", decode: bodyOfSession },
+  {
+    method: "POST",
+    path: "/sessions/:id/complete",
+    action: "complete",
+    decode: bodyOfSession(complete.input),
+  },
   {
     method: "GET",
     path: "/sessions/:id/events",
@@ -122,7 +137,7 @@ export const routes: readonly Route[] = [
     path: "/events",
     action: "events",
     decode: (request) => ({ session: query(request).get("sessionId"), ...eventsArguments(request) }),
-    takes: eventsQuery.extend({ sessionId: z.string() }),
+    takes: eventsQuery.extend({ sessionId: z.string().optional().describe("needed for a page") }),
     direct: eventsPage,
   },
 ];

@@ -36,7 +36,7 @@ export interface PruneOptions {
 export interface RetentionOptions {
   readonly store: Store;
   readonly log: Log;
-  /** What holds now where a caller says nothing else. */
+  /** What holds now where a caller says nothing else. Throws where that is not certain. */
   readonly bounds: () => Bounds;
 }
 
@@ -64,8 +64,13 @@ export class Retention {
   }
 
   /** One after the other: a second one would find what the first is about to remove. */
-  prune(given: Partial<Bounds>, { dryRun, signal }: PruneOptions): Promise<Pruned> {
-    const bounds = { ...this.#options.bounds(), ...given };
+  async prune({ maxAgeMs, maxBytes }: Partial<Bounds>, { dryRun, signal }: PruneOptions): Promise<Pruned> {
+    const isSaid = maxAgeMs !== undefined && maxBytes !== undefined;
+    const usual = isSaid ? { maxAgeMs, maxBytes } : this.#options.bounds();
+    const bounds = {
+      maxAgeMs: maxAgeMs === undefined ? usual.maxAgeMs : maxAgeMs,
+      maxBytes: maxBytes === undefined ? usual.maxBytes : maxBytes,
+    };
     const leaving = AbortSignal.any([signal, this.#closing.signal]);
     const pruning = this.#last.then(() => this.#prune(bounds, { dryRun, signal: leaving }));
     this.#last = pruning.catch(() => undefined); // told to whoever asked

@@ -108,6 +108,20 @@ describe("prune", () => {
     await expect(pruned(daemon, { session })).rejects.toThrow(refused);
   });
 
+  test("removes nothing while config.json cannot be read, except by bounds that are said", async () => {
+    const home = makeHome();
+    writeFileSync(join(home, "config.json"), '{"retention": {"maxAgeDays": "forever"}}');
+    const daemon = await startDaemon(home);
+    const session = await ended(daemon, "echo kept");
+    await expect(daemon.client.call("prune", { olderThanMs: 0 })).rejects.toMatchObject({
+      code: "invalid_request",
+      message: expect.stringContaining("retention.maxAgeDays: must be days"),
+    });
+    expect(await kindsOf(daemon, session)).toContain("output");
+    await daemon.client.call("prune", { olderThanMs: 0, maxBytes: 10 ** 9 });
+    expect(await kindsOf(daemon, session)).not.toContain("output");
+  });
+
   test("happens by itself when a daemon starts, as config.json says", async () => {
     const home = makeHome();
     const first = await startDaemon(home);

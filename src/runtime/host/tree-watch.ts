@@ -11,7 +11,7 @@ import { createLookout, type Look, stillLiving } from "./processes.ts";
 const lookMsMin = 50;
 /** Between two looks at runs that have been there for long, ms. With 200 live runs a look takes 5 ms, their trees 8 more. */
 const lookMsMax = 2000;
-/** On a machine full of processes a look is rarer: it may take one part in so many of the time. */
+/** On a machine full of processes a look is rarer: it may take one part in so many of a processor's time. */
 const costShare = 50;
 
 /** How long what a run seems to have left may take to go with its terminal, ms, before it counts as left behind. */
@@ -62,20 +62,18 @@ export class TreeWatch {
 
   /** The trees are worked out one a turn, so that hundreds of them hold up no output. */
   async #look(): Promise<void> {
-    const startedAt = performance.now();
-    const look = this.#tryToLook();
+    const cost = createCost();
+    const look = cost.of(() => this.#tryToLook());
     if (look === undefined) return this.#lookIn(lookMsMax);
-    let tookMs = performance.now() - startedAt;
     for (const [runId, root] of [...this.#trees]) {
       if (this.#trees.get(runId) !== root) continue;
-      const since = performance.now();
-      this.#trees.set(runId, { ...root, known: findTree(root, look).map(identityOf) });
-      tookMs += performance.now() - since;
+      const known = cost.of(() => findTree(root, look).map(identityOf));
+      this.#trees.set(runId, { ...root, known });
       await new Promise(setImmediate);
     }
     if (this.#trees.size === 0) return;
     this.#pauseMs = Math.min(this.#pauseMs * 2, lookMsMax);
-    this.#lookIn(Math.max(this.#pauseMs, tookMs * costShare));
+    this.#lookIn(Math.max(this.#pauseMs, cost.ms() * costShare));
   }
 
   /** One look that fails, for want of processes to run `ps` in, say, must not be the last. */
@@ -86,6 +84,21 @@ export class TreeWatch {
       return undefined;
     }
   }
+}
+
+/** In time of the processor: by the clock a busy machine would make looks rare, when most is started. */
+function createCost() {
+  let microseconds = 0;
+  return {
+    of: <T>(work: () => T): T => {
+      const before = process.cpuUsage();
+      const result = work();
+      const { user, system } = process.cpuUsage(before);
+      microseconds += user + system;
+      return result;
+    },
+    ms: () => microseconds / 1000,
+  };
 }
 
 const identityOf = ({ pid, startTime }: ProcessIdentity): ProcessIdentity => ({ pid, startTime });
