@@ -56,29 +56,24 @@ let scratch = Buffer.allocUnsafe(128 * 1024);
 const utf8BytesMax = 3;
 const escapedBytesMax = 7;
 
-/** What each ASCII byte becomes when it is escaped twice; bytes of longer characters stay as they are. */
-const escapes: readonly Buffer[] = Array.from({ length: 256 }, (_, byte) =>
-  byte < 128
-    ? Buffer.from(JSON.stringify(JSON.stringify(String.fromCharCode(byte))).slice(3, -3))
-    : Buffer.from([byte]),
-);
+/** What each byte becomes when it is escaped twice, eight bytes for each; those of longer characters stay as they are. */
+const escapes = new Uint8Array(256 * 8);
+const escapedLengths = new Uint8Array(256);
+for (let byte = 0; byte < 256; byte += 1) {
+  const text = JSON.stringify(JSON.stringify(String.fromCharCode(byte))).slice(3, -3);
+  const escaped = byte < 128 ? Buffer.from(text) : Buffer.from([byte]);
+  escapes.set(escaped, byte * 8);
+  escapedLengths[byte] = escaped.length;
+}
 
-const isPlain = Uint8Array.from(escapes, ({ length }) => (length === 1 ? 1 : 0));
-
-/** Answers where it ended. Byte by byte and by index: with runs copied at once, or iterators, it takes twice as long. */
+/** Answers where it ended. Flat tables: with runs copied at once, or a buffer for each byte, it took half as long again. */
 function escapeTwice(from: Buffer, to: Buffer, start: number): number {
   let at = start;
-  const { length } = from;
-  for (let index = 0; index < length; index += 1) {
+  for (let index = 0; index < from.length; index += 1) {
     const byte = from[index] ?? 0;
-    if (isPlain[byte] === 1) {
-      to[at] = byte;
-      at += 1;
-      continue;
-    }
-    const escaped = escapes[byte] ?? from;
-    for (let place = 0; place < escaped.length; place += 1) to[at + place] = escaped[place] ?? 0;
-    at += escaped.length;
+    const length = escapedLengths[byte] ?? 1;
+    if (length === 1) to[at++] = byte;
+    else for (let place = byte * 8; place < byte * 8 + length; place += 1) to[at++] = escapes[place] ?? 0;
   }
   return at;
 }
