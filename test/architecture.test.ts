@@ -75,6 +75,8 @@ function roomOf(file: string): string {
   const path = file.replace(/\.ts$/, "");
   if (path === "rpc/client") return path;
   const folder = dirname(path);
+  // Its verbs, terminals and checks are one room with it.
+  if (folder.startsWith("cli/")) return "cli";
   return folder === "." ? path : folder;
 }
 

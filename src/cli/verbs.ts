@@ -5,18 +5,18 @@
 import type { Verb } from "./verb.ts";
 
 const written: ReadonlyMap<string, () => Promise<readonly Verb[]>> = new Map([
-  ["run", async () => [(await import("./run.ts")).run]],
-  ["list", async () => [(await import("./list.ts")).list]],
-  ["watch", async () => [(await import("./watch.ts")).watch]],
-  ["rejoin", async () => [(await import("./rejoin.ts")).rejoin]],
-  ["input", async () => [(await import("./input.ts")).input]],
-  ["output", async () => [(await import("./output.ts")).output]],
-  ["daemon", async () => (await import("./daemon.ts")).daemonVerbs],
-  ["logs", async () => [(await import("./logs.ts")).logs]],
-  ["prune", async () => [(await import("./prune.ts")).prune]],
-  ["config", async () => [(await import("./config.ts")).config]],
-  ["diagnostics", async () => [(await import("./diagnostics.ts")).diagnostics]],
-  ["doctor", async () => [(await import("./doctor.ts")).doctor]],
+  ["run", async () => [(await import("./verbs/run.ts")).run]],
+  ["list", async () => [(await import("./verbs/list.ts")).list]],
+  ["watch", async () => [(await import("./verbs/watch.ts")).watch]],
+  ["rejoin", async () => [(await import("./verbs/rejoin.ts")).rejoin]],
+  ["input", async () => [(await import("./verbs/input.ts")).input]],
+  ["output", async () => [(await import("./verbs/output.ts")).output]],
+  ["daemon", async () => (await import("./verbs/daemon.ts")).daemonVerbs],
+  ["logs", async () => [(await import("./verbs/logs.ts")).logs]],
+  ["prune", async () => [(await import("./verbs/prune.ts")).prune]],
+  ["config", async () => [(await import("./verbs/config.ts")).config]],
+  ["diagnostics", async () => [(await import("./verbs/diagnostics.ts")).diagnostics]],
+  ["doctor", async () => [(await import("./verbs/doctor.ts")).doctor]],
 ]);
 
 const aliases: ReadonlyMap<string, string> = new Map([["attach", "rejoin"]]);

@@ -4,19 +4,19 @@
  * A daemon that goes away meanwhile is waited for, and the terminal attached again from where it was.
  */
 import { Argument, Option } from "commander";
-import { record } from "../capabilities/record.ts";
-import { Failure } from "../errors.ts";
-import type { WantedControl } from "../rpc/client.ts";
-import { atScreen } from "./attached.ts";
-import { type Standing, exitCodeOf, exitCodes } from "./exit-codes.ts";
-import { follow, followText, write } from "./follow.ts";
-import { isGiven, textOf } from "./given.ts";
-import { resolveId, shortId } from "./ids.ts";
-import { sayingOnInterrupt } from "./interrupt.ts";
-import { takeKeys } from "./keyboard.ts";
-import { stayingWith } from "./patience.ts";
-import { replay } from "./replay.ts";
-import type { Cli, Verb } from "./verb.ts";
+import { record } from "../../capabilities/record.ts";
+import { Failure } from "../../errors.ts";
+import type { WantedControl } from "../../rpc/client.ts";
+import { atScreen } from "../terminal/attached.ts";
+import { type Standing, exitCodeOf, exitCodes } from "../exit-codes.ts";
+import { follow, followText, write } from "../follow.ts";
+import { isGiven, textOf } from "../given.ts";
+import { resolveId, shortId } from "../ids.ts";
+import { sayingOnInterrupt } from "../terminal/interrupt.ts";
+import { takeKeys } from "../terminal/keyboard.ts";
+import { stayingWith } from "../patience.ts";
+import { replay } from "../terminal/replay.ts";
+import type { Cli, Verb } from "../verb.ts";
 
 interface Session {
   readonly id: string;

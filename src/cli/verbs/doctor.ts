@@ -1,10 +1,10 @@
 /** `doctor`: one look at everything a session needs, each with what to do about it. Starts nothing, changes nothing. */
-import { daemon, harnesses } from "./check-daemon.ts";
-import { config, disk, home, node, project, store } from "./check-home.ts";
-import type { Check } from "./check.ts";
-import { exitCodes } from "./exit-codes.ts";
-import { columns } from "./text.ts";
-import type { Cli, Verb } from "./verb.ts";
+import { daemon, harnesses } from "../checks/check-daemon.ts";
+import { config, disk, home, node, project, store } from "../checks/check-home.ts";
+import type { Check } from "../checks/check.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { columns } from "../text.ts";
+import type { Cli, Verb } from "../verb.ts";
 
 export const doctor: Verb = {
   name: "doctor",

@@ -1,5 +1,5 @@
-import { exitCodes } from "./exit-codes.ts";
-import { shortId } from "./ids.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { shortId } from "../ids.ts";
 
 /** Ctrl-c leaves the follower, not the session: whoever wants its end has to say so. */
 export async function sayingOnInterrupt<T>(session: string, follow: () => Promise<T>): Promise<T> {

@@ -1,8 +1,8 @@
 /** What a session has printed so far, page by page. */
-import { output } from "../capabilities/output.ts";
-import type { Client } from "../rpc/client.ts";
-import type { Place } from "./follow.ts";
-import { type Waiting, signalOf, throughRestarts } from "./patience.ts";
+import { output } from "../../capabilities/output.ts";
+import type { Client } from "../../rpc/client.ts";
+import type { Place } from "../follow.ts";
+import { type Waiting, signalOf, throughRestarts } from "../patience.ts";
 
 /** Shows everything printed after a place; answers the seq up to which it was. */
 export async function replay(

@@ -1,5 +1,5 @@
 /** One thing that doctor has looked at, and what to do about it. */
-import { Failure } from "../errors.ts";
+import { Failure } from "../../errors.ts";
 
 export interface Check {
   readonly name: string;

@@ -4,14 +4,14 @@
  */
 import type { WebSocket } from "ws";
 import * as z from "zod";
-import { status } from "../capabilities/status.ts";
-import { Failure, isFailureCode } from "../errors.ts";
-import type { WantedControl } from "../rpc/client.ts";
-import type { Standing } from "./exit-codes.ts";
-import { shortId } from "./ids.ts";
-import { type Waiting, signalOf, stayingWith, throughRestarts } from "./patience.ts";
+import { status } from "../../capabilities/status.ts";
+import { Failure, isFailureCode } from "../../errors.ts";
+import type { WantedControl } from "../../rpc/client.ts";
+import type { Standing } from "../exit-codes.ts";
+import { shortId } from "../ids.ts";
+import { type Waiting, signalOf, stayingWith, throughRestarts } from "../patience.ts";
 import { takeScreen } from "./screen.ts";
-import type { Cli } from "./verb.ts";
+import type { Cli } from "../verb.ts";
 
 /** Typed while nothing is attached: a few lines, bytes. What is more is refused with the bell. */
 const heldBytesMax = 4096;

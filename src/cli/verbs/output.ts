@@ -1,10 +1,10 @@
 /** `output`: all the raw bytes a session has printed, streamed; with `--json` one page of them, as the action has it. */
-import { actionVerb, capabilityOf } from "./action-verb.ts";
-import { exitCodes } from "./exit-codes.ts";
-import { write } from "./follow.ts";
-import { textOf } from "./given.ts";
-import { resolveId } from "./ids.ts";
-import type { Verb } from "./verb.ts";
+import { actionVerb, capabilityOf } from "../action-verb.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { write } from "../follow.ts";
+import { textOf } from "../given.ts";
+import { resolveId } from "../ids.ts";
+import type { Verb } from "../verb.ts";
 
 const page = actionVerb("output");
 

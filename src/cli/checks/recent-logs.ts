@@ -5,7 +5,7 @@
 import { closeSync, fstatSync, openSync, readSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
-import { cleanText } from "../text/clean.ts";
+import { cleanText } from "../../text/clean.ts";
 
 /** How much of each file is read, and how much of it is told, bytes: some two hundred entries. */
 const readBytesMax = 512 * 1024;

@@ -1,19 +1,19 @@
 /** `watch`: waits for sessions as long as it takes, or shows their last lines. */
 import { Argument, Option } from "commander";
 import type * as z from "zod";
-import { status } from "../capabilities/status.ts";
-import { tail } from "../capabilities/tail.ts";
-import { watch as action } from "../capabilities/watch.ts";
-import { Failure } from "../errors.ts";
-import { capabilityOf, jsonText } from "./action-verb.ts";
-import { commandLineOf } from "./arguments.ts";
-import { exitCodeOf, exitCodes } from "./exit-codes.ts";
-import { isGiven, numberOf, textOf, textsOf, wholeNumber } from "./given.ts";
-import { resolveId, shortId } from "./ids.ts";
-import { throughRestarts } from "./patience.ts";
-import { ended } from "./print.ts";
-import { oneLine } from "./text.ts";
-import type { Cli, Given, Verb } from "./verb.ts";
+import { status } from "../../capabilities/status.ts";
+import { tail } from "../../capabilities/tail.ts";
+import { watch as action } from "../../capabilities/watch.ts";
+import { Failure } from "../../errors.ts";
+import { capabilityOf, jsonText } from "../action-verb.ts";
+import { commandLineOf } from "../arguments.ts";
+import { exitCodeOf, exitCodes } from "../exit-codes.ts";
+import { isGiven, numberOf, textOf, textsOf, wholeNumber } from "../given.ts";
+import { resolveId, shortId } from "../ids.ts";
+import { throughRestarts } from "../patience.ts";
+import { ended } from "../print.ts";
+import { oneLine } from "../text.ts";
+import type { Cli, Given, Verb } from "../verb.ts";
 
 type Answer = z.output<typeof action.output>;
 type Watched = Answer["sessions"][number];

@@ -1,12 +1,12 @@
 /** `input`: text from the words or standard input; its last newline is Enter, as typing it would be. */
 import { Argument, Option } from "commander";
-import { keyNames } from "../capabilities/keys.ts";
-import { capabilityOf, intentOf, intentOption, jsonText } from "./action-verb.ts";
-import { exitCodes } from "./exit-codes.ts";
-import { isGiven, repeated, textOf, textsOf } from "./given.ts";
-import { resolveId } from "./ids.ts";
-import { standardInput } from "./standard-input.ts";
-import type { Verb } from "./verb.ts";
+import { keyNames } from "../../capabilities/keys.ts";
+import { capabilityOf, intentOf, intentOption, jsonText } from "../action-verb.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { isGiven, repeated, textOf, textsOf } from "../given.ts";
+import { resolveId } from "../ids.ts";
+import { standardInput } from "../standard-input.ts";
+import type { Verb } from "../verb.ts";
 
 export const input: Verb = {
   name: "input",

@@ -1,11 +1,11 @@
 /** `prune`: the action, with a size as people write it. */
 import { InvalidArgumentError, Option } from "commander";
-import { prune as action } from "../capabilities/prune.ts";
-import { jsonText } from "./action-verb.ts";
-import { exitCodes } from "./exit-codes.ts";
-import { isGiven, numberOf, timeWithUnit } from "./given.ts";
-import { size } from "./text.ts";
-import type { Verb } from "./verb.ts";
+import { prune as action } from "../../capabilities/prune.ts";
+import { jsonText } from "../action-verb.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { isGiven, numberOf, timeWithUnit } from "../given.ts";
+import { size } from "../text.ts";
+import type { Verb } from "../verb.ts";
 
 export const prune: Verb = {
   name: "prune",

@@ -6,15 +6,15 @@ import { accessSync, constants, realpathSync } from "node:fs";
 import { arch, platform, release, version } from "node:os";
 import { delimiter, join } from "node:path";
 import * as z from "zod";
-import { capabilities } from "../capabilities/capabilities.ts";
-import { status } from "../capabilities/status.ts";
-import { loadConfig } from "../config.ts";
-import { isAway } from "./patience.ts";
+import { capabilities } from "../../capabilities/capabilities.ts";
+import { status } from "../../capabilities/status.ts";
+import { loadConfig } from "../../config.ts";
+import { isAway } from "../patience.ts";
 import { createAnonymiser } from "./anonymous.ts";
-import { answerMsMax, healthSoon } from "./daemon-process.ts";
-import { allChecks } from "./doctor.ts";
+import { answerMsMax, healthSoon } from "../daemon-process.ts";
+import { allChecks } from "../verbs/doctor.ts";
 import { recentLogs } from "./recent-logs.ts";
-import type { Cli } from "./verb.ts";
+import type { Cli } from "../verb.ts";
 
 export interface Complaint {
   readonly command: string | undefined;

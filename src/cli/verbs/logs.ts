@@ -3,11 +3,11 @@ import { closeSync, fstatSync, openSync, readSync, readdirSync, watch } from "no
 import { basename, join } from "node:path";
 import { Option } from "commander";
 import * as z from "zod";
-import { exitCodes } from "./exit-codes.ts";
-import { write } from "./follow.ts";
-import { count, isGiven, numberOf, textOf } from "./given.ts";
-import { columns, inOneLine } from "./text.ts";
-import type { Verb } from "./verb.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { write } from "../follow.ts";
+import { count, isGiven, numberOf, textOf } from "../given.ts";
+import { columns, inOneLine } from "../text.ts";
+import type { Verb } from "../verb.ts";
 
 const linesShown = 200;
 

@@ -2,13 +2,13 @@
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Option } from "commander";
-import { Failure } from "../errors.ts";
-import { jsonText } from "./action-verb.ts";
-import { sectionsOf } from "./diagnosis.ts";
-import { exitCodes } from "./exit-codes.ts";
-import { textOf } from "./given.ts";
-import { columns, size } from "./text.ts";
-import type { Verb } from "./verb.ts";
+import { Failure } from "../../errors.ts";
+import { jsonText } from "../action-verb.ts";
+import { sectionsOf } from "../checks/diagnosis.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { textOf } from "../given.ts";
+import { columns, size } from "../text.ts";
+import type { Verb } from "../verb.ts";
 
 export const diagnostics: Verb = {
   name: "diagnostics",

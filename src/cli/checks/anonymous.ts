@@ -1,8 +1,8 @@
 /** What is to be shown to others: secrets, the owner's name and the places that tell it are replaced. */
 import { realpathSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
-import type { Home } from "../home.ts";
-import { redactText } from "../text/redact.ts";
+import type { Home } from "../../home.ts";
+import { redactText } from "../../text/redact.ts";
 
 /** Longest text that is kept, characters; entries of a list are not counted, whoever collects them does. */
 const charactersMax = 2000;

@@ -1,10 +1,10 @@
 /** `list`: the newest sessions, and the live ones among the older, since those are what one looks for. */
-import { list as action } from "../capabilities/list.ts";
-import { capabilityOf, jsonText } from "./action-verb.ts";
-import { commandLineOf } from "./arguments.ts";
-import { exitCodes } from "./exit-codes.ts";
-import { printed } from "./print.ts";
-import type { Verb } from "./verb.ts";
+import { list as action } from "../../capabilities/list.ts";
+import { capabilityOf, jsonText } from "../action-verb.ts";
+import { commandLineOf } from "../arguments.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { printed } from "../print.ts";
+import type { Verb } from "../verb.ts";
 
 const { decode, ...commandLine } = commandLineOf(capabilityOf("list"));
 

@@ -1,18 +1,18 @@
 /** `run`: launches a session, then stays with it: at its terminal, as a reader, or not at all. */
 import { Argument, Option } from "commander";
 import type * as z from "zod";
-import { run as action } from "../capabilities/run.ts";
-import { Failure } from "../errors.ts";
-import { intentOf, intentOption, jsonText } from "./action-verb.ts";
-import { commandLineOf } from "./arguments.ts";
-import { type Standing, exitCodeOf, exitCodes } from "./exit-codes.ts";
-import { follow } from "./follow.ts";
-import { isGiven, textOf } from "./given.ts";
-import { shortId } from "./ids.ts";
-import { projectAround } from "./project.ts";
+import { run as action } from "../../capabilities/run.ts";
+import { Failure } from "../../errors.ts";
+import { intentOf, intentOption, jsonText } from "../action-verb.ts";
+import { commandLineOf } from "../arguments.ts";
+import { type Standing, exitCodeOf, exitCodes } from "../exit-codes.ts";
+import { follow } from "../follow.ts";
+import { isGiven, textOf } from "../given.ts";
+import { shortId } from "../ids.ts";
+import { projectAround } from "../project.ts";
 import { stayWith } from "./rejoin.ts";
-import { standardInput } from "./standard-input.ts";
-import type { Cli, Given, Verb } from "./verb.ts";
+import { standardInput } from "../standard-input.ts";
+import type { Cli, Given, Verb } from "../verb.ts";
 
 const { options, decode } = commandLineOf({ ...action, positional: [] });
 

@@ -1,13 +1,13 @@
 /** What doctor asks the daemon. Starts none, and waits for none that hangs. */
 import { existsSync } from "node:fs";
-import { capabilities } from "../capabilities/capabilities.ts";
-import type { CapabilityRecord } from "../capabilities/records.ts";
-import { Failure } from "../errors.ts";
-import { endpointName } from "../rpc/client.ts";
+import { capabilities } from "../../capabilities/capabilities.ts";
+import type { CapabilityRecord } from "../../capabilities/records.ts";
+import { Failure } from "../../errors.ts";
+import { endpointName } from "../../rpc/client.ts";
 import { type Check, fail, failed, pass, warn } from "./check.ts";
-import { answerMsMax, healthSoon } from "./daemon-process.ts";
-import { otherDaemonHint } from "./endpoint.ts";
-import type { Cli } from "./verb.ts";
+import { answerMsMax, healthSoon } from "../daemon-process.ts";
+import { otherDaemonHint } from "../endpoint.ts";
+import type { Cli } from "../verb.ts";
 
 export async function daemon(cli: Cli): Promise<Check[]> {
   const { home, endpoint, isOwn } = cli.where;

@@ -11,12 +11,12 @@ import {
   statfsSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { loadConfig } from "../config.ts";
-import { hostSocketPath, requirePrivate } from "../home.ts";
+import { loadConfig } from "../../config.ts";
+import { hostSocketPath, requirePrivate } from "../../home.ts";
 import { type Check, fail, failed, pass, warn } from "./check.ts";
-import { gitRootAround } from "./project.ts";
-import { size } from "./text.ts";
-import type { Cli } from "./verb.ts";
+import { gitRootAround } from "../project.ts";
+import { size } from "../text.ts";
+import type { Cli } from "../verb.ts";
 
 export const node = (): Check => pass("node", `${process.version} (${process.execPath})`);
 

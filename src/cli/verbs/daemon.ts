@@ -2,13 +2,13 @@
 import { spawn } from "node:child_process";
 import { Option } from "commander";
 import * as z from "zod";
-import { Failure } from "../errors.ts";
-import { endpointName } from "../rpc/client.ts";
-import { type Health, healthSoon, startDaemon, untilStopped } from "./daemon-process.ts";
-import { exitCodes } from "./exit-codes.ts";
-import { isGiven } from "./given.ts";
-import { fields, age, oneLine } from "./text.ts";
-import type { Cli, Verb } from "./verb.ts";
+import { Failure } from "../../errors.ts";
+import { endpointName } from "../../rpc/client.ts";
+import { type Health, healthSoon, startDaemon, untilStopped } from "../daemon-process.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { isGiven } from "../given.ts";
+import { fields, age, oneLine } from "../text.ts";
+import type { Cli, Verb } from "../verb.ts";
 
 export const daemonVerbs: readonly Verb[] = [
   {
