@@ -13,7 +13,7 @@ import { loadConfig } from "./config.ts";
 import { Failure } from "./errors.ts";
 import { type Home, prepareHome } from "./home.ts";
 import { openLog } from "./log.ts";
-import { createClient } from "./rpc/client.ts";
+import { createClient, isNotListening } from "./rpc/client.ts";
 import { listen } from "./rpc/listener.ts";
 import type { Services, Stopped } from "./rpc/services.ts";
 import { Casts } from "./runtime/casts.ts";
@@ -32,7 +32,7 @@ import type { Runtime } from "./runtime/runtime.ts";
 import { LiveSessions } from "./runtime/sessions.ts";
 import { Terminals } from "./runtime/terminal.ts";
 import { Watches } from "./runtime/watch.ts";
-import { isTransient } from "./store/database.ts";
+import { refusalOf } from "./store/database.ts";
 import { openStore } from "./store/store.ts";
 
 /** Time for requests that were cut off to end, ms. */
@@ -106,7 +106,7 @@ export async function startDaemon(home: Home, version: string, program: string):
       reader,
       growth,
       intents: store.intents,
-      isStoreHeld: isTransient,
+      storeRefusal: refusalOf,
       retention,
       scanHarness: (id) => scanHarness(id, environments.own),
       listSessions: store.sessions.list,
@@ -187,8 +187,7 @@ export async function startDaemon(home: Home, version: string, program: string):
 
 const dayMs = 24 * 60 * 60 * 1000;
 
-/** As the owner's settings say now. */
-/** What cannot be read of config.json may have been meant to keep everything: nothing is removed then. */
+/** As the owner's settings say now. What cannot be read of config.json may have been meant to keep everything: nothing is removed then. */
 function boundsOf(home: Home): Bounds {
   const { config, isWhole, problems } = loadConfig(home);
   if (!isWhole) {
@@ -230,12 +229,7 @@ const foreignAnswerMsMax = 2000;
 async function requireFreeSocket(home: Home): Promise<void> {
   const client = createClient({ kind: "socket", path: home.socket }, "daemon");
   const answer = await client.health(AbortSignal.timeout(foreignAnswerMsMax)).catch((error: unknown) => {
-    if (
-      error instanceof Failure &&
-      error.code === "runtime_unavailable" &&
-      error.details?.["isGone"] === true
-    )
-      return undefined;
+    if (isNotListening(error)) return undefined;
     throw foreign(home, error instanceof Error ? error.message : String(error));
   });
   if (answer !== undefined) throw foreign(home, `it answers ${JSON.stringify(answer).slice(0, 300)}`);

@@ -20,12 +20,12 @@ interface UnderWay {
 
 export class Intents {
   readonly #store: Runtime["intents"];
-  readonly #isStoreHeld: (error: unknown) => boolean;
+  readonly #storeRefusal: Runtime["storeRefusal"];
   readonly #underWay = new Map<string, UnderWay>();
 
-  constructor(store: Runtime["intents"], isStoreHeld: (error: unknown) => boolean) {
-    this.#store = store;
-    this.#isStoreHeld = isStoreHeld;
+  constructor({ intents, storeRefusal }: Pick<Runtime, "intents" | "storeRefusal">) {
+    this.#store = intents;
+    this.#storeRefusal = storeRefusal;
   }
 
   /** Performs now where there is no intent. Throws `intent_conflict` when the intent stands for another input. */
@@ -92,7 +92,7 @@ export class Intents {
     try {
       write();
     } catch (error) {
-      if (!this.#isStoreHeld(error)) throw error;
+      if (this.#storeRefusal(error) === undefined) throw error;
     }
   }
 }

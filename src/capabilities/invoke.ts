@@ -15,7 +15,7 @@ export interface AuditLog {
 }
 
 export function createInvoke(runtime: Runtime, log: AuditLog): Invoke {
-  const intents = new Intents(runtime.intents, runtime.isStoreHeld);
+  const intents = new Intents(runtime);
   return async (name, input, caller) => {
     const found = findCapability(name);
     const said = { action: name, surface: caller.surface, ...sessionOf(input) };
@@ -30,7 +30,7 @@ export function createInvoke(runtime: Runtime, log: AuditLog): Invoke {
       log.info({ ...said, replayed: answer.replayed }, "action done");
       return answer;
     } catch (error) {
-      throw toFailure(error, runtime.isStoreHeld, log, said);
+      throw toFailure(error, runtime.storeRefusal(error), log, said);
     }
   };
 }
@@ -97,19 +97,15 @@ function describeIssue(issue: z.core.$ZodIssue): string {
 }
 
 /** What is no `Failure` is a bug: logged with a reference that the caller gets instead of its text. */
-function toFailure(
-  error: unknown,
-  isStoreHeld: Runtime["isStoreHeld"],
-  log: AuditLog,
-  fields: object,
-): Failure {
+function toFailure(error: unknown, refusal: Refusal | undefined, log: AuditLog, fields: object): Failure {
   if (error instanceof Failure) {
     log.warn({ ...fields, code: error.code, details: error.details }, error.message);
     return error;
   }
-  if (isStoreHeld(error)) {
+  if (refusal !== undefined) {
     log.warn({ ...fields, err: error }, "the store could not be written");
-    return heldStore(error);
+    const { code, why, hint } = refusals[refusal];
+    return new Failure(code, `the store takes no writes now: ${why}`, { hint, cause: error });
   }
   const reference = randomBytes(6).toString("hex");
   log.error({ ...fields, code: "internal_error", reference, err: error }, "an action failed unexpectedly");
@@ -120,16 +116,25 @@ function toFailure(
   });
 }
 
-const heldStore = (cause: unknown): Failure =>
-  cause instanceof Error && "code" in cause && /^SQLITE_(BUSY|LOCKED)/.test(String(cause.code))
-    ? new Failure("runtime_unavailable", "the store is held by another program and takes no writes now", {
-        hint: "Try again; coven doctor looks at the store.",
-        cause,
-      })
-    : new Failure("store_full", "the store takes no writes now: the disk is full", {
-        hint: "Make room on the disk, or bound the logs with coven prune, then try again.",
-        cause,
-      });
+type Refusal = NonNullable<ReturnType<Runtime["storeRefusal"]>>;
+
+const refusals = {
+  held: {
+    code: "runtime_unavailable",
+    why: "another program holds it",
+    hint: "Try again; coven doctor looks at the store.",
+  },
+  full: {
+    code: "store_full",
+    why: "the disk is full",
+    hint: "Make room on the disk, or bound the logs with coven prune, then try again.",
+  },
+  broken: {
+    code: "runtime_unavailable",
+    why: "the disk gives an error",
+    hint: "See coven logs and the system's; coven doctor looks at the disk.",
+  },
+} as const satisfies Readonly<Record<Refusal, object>>;
 
 function sessionOf(input: unknown): { session?: string } {
   const isNamed =

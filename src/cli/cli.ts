@@ -4,7 +4,7 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import { Failure, failures } from "../errors.ts";
-import { createClient } from "../rpc/client.ts";
+import { createClient, isNotListening } from "../rpc/client.ts";
 import { locate, otherDaemonHint } from "./endpoint.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { printFailure } from "./failure.ts";
@@ -147,7 +147,7 @@ function prepare({ options }: Given, version: string, program: string): Cli {
       try {
         return await client.call(action, args, callOptions);
       } catch (error) {
-        if (!where.isOwn || !isMissingDaemon(error)) throw error;
+        if (!where.isOwn || !isNotListening(error)) throw error;
         const { startDaemon } = await import("./daemon-process.ts");
         await startDaemon(where.home, program, env);
         return client.call(action, args, callOptions);
@@ -156,9 +156,6 @@ function prepare({ options }: Given, version: string, program: string): Cli {
   };
 }
 
-const isMissingDaemon = (error: unknown): boolean =>
-  error instanceof Failure && error.code === "runtime_unavailable" && error.details?.["isGone"] === true;
-
 const withoutUndefined = (env: NodeJS.ProcessEnv): Record<string, string> =>
   Object.fromEntries(
     Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
@@ -166,7 +163,7 @@ const withoutUndefined = (env: NodeJS.ProcessEnv): Record<string, string> =>
 
 /** A daemon that was named by an address is not ours to start. */
 function elsewhere(error: unknown): unknown {
-  if (!(error instanceof Failure) || !isMissingDaemon(error)) return error;
+  if (!(error instanceof Failure) || !isNotListening(error)) return error;
   const { code, message, details = {}, cause } = error;
   return new Failure(code, message, { hint: otherDaemonHint, details, cause });
 }

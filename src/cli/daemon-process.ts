@@ -7,7 +7,7 @@ import type * as z from "zod";
 import { health } from "../capabilities/health.ts";
 import { Failure, isFailureCode } from "../errors.ts";
 import { type Home, prepareHome } from "../home.ts";
-import { type Client, createClient, endpointName } from "../rpc/client.ts";
+import { type Client, answerMsMax, createClient, endpointName, isNotListening } from "../rpc/client.ts";
 import { withoutAgentVariables } from "../text/agent-environment.ts";
 
 /** How long a new daemon may take to answer, ms. An end of its process is noticed at once; this is for a slow disk. */
@@ -21,7 +21,7 @@ const pauseMsMax = 100;
 export type Health = z.output<typeof health.output>;
 
 /** What a Coven daemon says of itself; undefined when nothing listens. Throws for what is no daemon of ours. */
-export async function healthOf(client: Client, signal?: AbortSignal): Promise<Health | undefined> {
+async function healthOf(client: Client, signal?: AbortSignal): Promise<Health | undefined> {
   const answer = await client.health(signal).catch((error: unknown) => {
     if (isNotListening(error)) return undefined;
     throw error;
@@ -39,9 +39,6 @@ export async function healthOf(client: Client, signal?: AbortSignal): Promise<He
   );
 }
 
-/** How long a daemon may take to answer, ms: one that works needs a few. The login shell is asked in three seconds. */
-export const answerMsMax = 5000;
-
 /** The same of one that must answer soon: a daemon that hangs is told as such, and not waited for. */
 export async function healthSoon(client: Client): Promise<Health | undefined> {
   try {
@@ -56,9 +53,6 @@ export async function healthSoon(client: Client): Promise<Health | undefined> {
     });
   }
 }
-
-const isNotListening = (error: unknown): boolean =>
-  error instanceof Failure && error.code === "runtime_unavailable" && error.details?.["isGone"] === true;
 
 /** Starts the daemon of a home and waits until it answers. Throws why it did not start. */
 export async function startDaemon(

@@ -31,8 +31,11 @@ export type Client = ReturnType<typeof createClient>;
 
 const api = "/api/v1";
 
-/** How long a daemon may take to say that it is there, ms: one that takes longer hangs. */
-const answerMsMax = 10_000;
+/**
+ * How long a daemon may take to answer what costs it nothing, ms: one that takes longer hangs. Only the login shell, which
+ * is asked once, is waited for that long: three seconds.
+ */
+export const answerMsMax = 5000;
 const answerTime = (): AbortSignal => AbortSignal.timeout(answerMsMax);
 
 export function createClient(endpoint: Endpoint, origin: string) {
@@ -276,6 +279,10 @@ async function* reachable(response: IncomingMessage, endpoint: Endpoint): AsyncG
     throw unreachable(endpoint, error instanceof Error ? error : new Error(String(error)));
   }
 }
+
+/** Whether the failure says that there is no daemon, in contrast to one that does not answer. */
+export const isNotListening = (error: unknown): boolean =>
+  error instanceof Failure && error.code === "runtime_unavailable" && error.details?.["isGone"] === true;
 
 function unreachable(endpoint: Endpoint, cause: Error): Failure {
   const isGone = "code" in cause && ["ENOENT", "ENOTDIR", "ECONNREFUSED"].includes(String(cause.code));

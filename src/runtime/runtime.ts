@@ -13,6 +13,7 @@ import type { Rituals } from "./rituals.ts";
 import type { LiveSessions } from "./sessions.ts";
 import type { Watches } from "./watch.ts";
 import type { Growth } from "./growth.ts";
+import type { Refusal } from "../store/database.ts";
 import type { ListFilter, SessionRecord } from "../store/sessions.ts";
 import type { Store } from "../store/store.ts";
 
@@ -37,9 +38,8 @@ export interface Runtime {
   readonly reader: LogReader;
   readonly growth: Growth;
   readonly intents: Store["intents"];
-  /** Whether the error says that the store takes no writes now. */
-  readonly isStoreHeld: (error: unknown) => boolean;
-
+  /** Why the store takes no writes now, where the error says so. */
+  readonly storeRefusal: (error: unknown) => Refusal | undefined;
   readonly retention: Retention;
   /** What a harness finds in the user's folders when it is launched. */
   readonly scanHarness: (id: string) => HarnessScan;

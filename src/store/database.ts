@@ -107,9 +107,16 @@ function unusable(path: string, cause: unknown): Failure {
   });
 }
 
-/** Whether a write may succeed later as it is: the store is held by the other writer, or the disk is full. */
-export const isTransient = (error: unknown): boolean =>
-  error instanceof Database.SqliteError && /^SQLITE_(BUSY|LOCKED|FULL|IOERR)/.test(error.code);
+/** Why the store takes no writes now: another writer has it, there is no room, or the disk gives an error. */
+export type Refusal = "held" | "full" | "broken";
+
+/** Undefined for what will fail again however often it is tried. */
+export function refusalOf(error: unknown): Refusal | undefined {
+  if (!(error instanceof Database.SqliteError)) return undefined;
+  if (/^SQLITE_(BUSY|LOCKED)/.test(error.code)) return "held";
+  if (error.code === "SQLITE_FULL") return "full";
+  return error.code.startsWith("SQLITE_IOERR") ? "broken" : undefined;
+}
 
 async function whenFree<T>(write: () => T): Promise<T> {
   const until = performance.now() + patienceMs;
@@ -117,7 +124,7 @@ async function whenFree<T>(write: () => T): Promise<T> {
     try {
       return write();
     } catch (error) {
-      if (!isBusy(error) || performance.now() >= until) throw error;
+      if (refusalOf(error) !== "held" || performance.now() >= until) throw error;
     }
     await pause(pauseMs);
   }
@@ -128,12 +135,6 @@ function emptyWal(db: Db): void {
   const [done] = z.array(z.object({ busy: z.int() })).parse(db.pragma("wal_checkpoint(TRUNCATE)"));
   if (done?.busy !== 0) throw new Database.SqliteError("the WAL is in use", "SQLITE_BUSY");
 }
-
-const isBusy = (error: unknown): boolean =>
-  error instanceof Database.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(error.code);
-/** Whether there is no room for a write. What cannot be told from a broken disk (IOERR) is for the caller to look at. */
-export const isFull = (error: unknown): boolean =>
-  error instanceof Database.SqliteError && error.code === "SQLITE_FULL";
 
 function requireOurs(db: Db, path: string): void {
   const tables = Number(db.prepare("SELECT count(*) FROM sqlite_schema").pluck().get());

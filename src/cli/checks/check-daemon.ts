@@ -3,9 +3,9 @@ import { existsSync } from "node:fs";
 import { capabilities } from "../../capabilities/capabilities.ts";
 import type { CapabilityRecord } from "../../capabilities/records.ts";
 import { Failure } from "../../errors.ts";
-import { endpointName } from "../../rpc/client.ts";
+import { answerMsMax, endpointName } from "../../rpc/client.ts";
 import { type Check, fail, failed, pass, warn } from "./check.ts";
-import { answerMsMax, healthSoon } from "../daemon-process.ts";
+import { healthSoon } from "../daemon-process.ts";
 import { otherDaemonHint } from "../endpoint.ts";
 import type { Cli } from "../verb.ts";
 

@@ -9,7 +9,7 @@
  * it; harnesses are read again once the reserve stands again and there is room beside it.
  */
 import type { Log } from "../../log.ts";
-import { isFull, isTransient } from "../../store/database.ts";
+import { refusalOf } from "../../store/database.ts";
 import type { Store } from "../../store/store.ts";
 import type { StoreState } from "./protocol.ts";
 import type { Reserve } from "./reserve.ts";
@@ -157,12 +157,14 @@ export class Journal {
       });
       return batch.length;
     } catch (err) {
-      if (isFull(err) || (isTransient(err) && !this.#reserve.hasRoomBeside())) {
+      const refusal = refusalOf(err);
+      // A disk without room gives other errors, too.
+      if (refusal === "full" || (refusal !== undefined && !this.#reserve.hasRoomBeside())) {
         this.#enter("store_full", err);
         const isWanted = this.#queue.some(({ isEnding }) => isEnding === true);
         return isWanted && this.#reserve.giveUp() ? this.#write(batch) : 0;
       }
-      if (isTransient(err)) {
+      if (refusal !== undefined) {
         if (this.#retryMs === undefined)
           this.#log.warn({ err, queued: this.#queue.length }, "the log could not be written; trying again");
         return 0;
