@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { closeSync, openSync, rmSync, statSync, statfsSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
 
 /**
  * Bytes: what the journal may have queued (1 MB) and what ended harnesses had left unread (usually under 1 MB), each
@@ -24,7 +25,7 @@ export interface Reserve {
 
 export function openReserve(path: string): Reserve {
   const hasRoom = (wantedBytes: number): boolean => {
-    const { bavail, bsize } = statfsSync(path.slice(0, path.lastIndexOf("/")));
+    const { bavail, bsize } = statfsSync(dirname(path));
     return bavail * bsize >= wantedBytes;
   };
   const stands = (): boolean => statSync(path, { throwIfNoEntry: false })?.size === reserveBytes;
@@ -45,14 +46,15 @@ export function openReserve(path: string): Reserve {
 /** Written with what no file system can compress or leave out; anything else would reserve nothing. */
 function allocate(path: string): boolean {
   const piece = randomBytes(1024 * 1024);
-  const fd = openSync(path, "w", 0o600);
+  let fd: number | undefined;
   try {
+    fd = openSync(path, "w", 0o600);
     for (let bytes = 0; bytes < reserveBytes;) bytes += writeSync(fd, piece);
     return true;
   } catch {
     rmSync(path, { force: true }); // somebody else was faster with the space
     return false;
   } finally {
-    closeSync(fd);
+    if (fd !== undefined) closeSync(fd);
   }
 }
