@@ -193,11 +193,10 @@ export class Launches {
   }
 }
 
-const storeFull = (home: string, cause?: unknown): Failure =>
+const storeFull = (home: string): Failure =>
   new Failure("store_full", `the disk that holds ${home} is full`, {
     hint: "Free some space and launch again; live sessions are paused meanwhile and go on by themselves.",
     details: { home },
-    cause,
   });
 
 const ignore = (): void => undefined;

@@ -81,7 +81,7 @@ export class LiveSessions {
     return answer?.seq;
   }
 
-  /** Ends the whole process tree, or what an ended session left running. Throws `kill_failed` naming what survived; the session stays live then. */
+  /** Ends the whole process tree, or what an ended session left running. Throws `kill_failed` naming what survived. */
   async kill(id: string, graceMs: number, endsAs: EndsAs = "killed"): Promise<SessionRecord> {
     requireOwn(this.get(id));
     if (await this.#options.leftovers.endLeftBehind(id, graceMs)) return this.get(id);

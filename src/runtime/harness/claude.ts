@@ -54,45 +54,47 @@ function interactive(request: LaunchRequest): LaunchPlan {
 }
 
 function nonInteractive(request: LaunchRequest): LaunchPlan {
-  const { prompt, permission = "workspace-write" } = request;
+  const { prompt } = request;
   const asArgument = fitsArgument(prompt);
-  return {
-    args: [
-      "--print",
-      "--output-format",
-      "stream-json",
-      "--verbose",
-      ...conversationArgs(request),
-      ...permissionArgs[permission],
-      ...commonArgs(request),
-      ...(asArgument ? promptArgs(prompt) : []),
-    ],
-    transport: "pipes",
+  return structured(request, {
+    first: [],
+    last: asArgument ? promptArgs(prompt) : [],
     stdin: asArgument ? undefined : prompt,
-    format: "claude",
-    harnessSessionId: request.conversation.id,
-  };
+  });
 }
 
 /** The prompt is the first message, and more may follow: it is never an argument. */
-function stream(request: LaunchRequest): LaunchPlan {
-  const { prompt, permission = "workspace-write" } = request;
+const stream = (request: LaunchRequest): LaunchPlan =>
+  structured(request, {
+    first: ["--input-format", "stream-json"],
+    last: [],
+    stdin: message(request.prompt),
+  });
+
+interface Differences {
+  readonly first: readonly string[];
+  readonly last: readonly string[];
+  readonly stdin: string | undefined;
+}
+
+function structured(request: LaunchRequest, { first, last, stdin }: Differences): LaunchPlan {
+  const { permission = "workspace-write", conversation } = request;
   return {
     args: [
       "--print",
-      "--input-format",
-      "stream-json",
+      ...first,
       "--output-format",
       "stream-json",
       "--verbose",
       ...conversationArgs(request),
       ...permissionArgs[permission],
       ...commonArgs(request),
+      ...last,
     ],
     transport: "pipes",
-    stdin: message(prompt),
+    stdin,
     format: "claude",
-    harnessSessionId: request.conversation.id,
+    harnessSessionId: conversation.id,
   };
 }
 
