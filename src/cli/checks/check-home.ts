@@ -97,7 +97,7 @@ export function config({ where: { home } }: Cli): Check[] {
     warn(
       "config",
       problem,
-      "Correct the file; until then it counts as not given. coven config shows what holds.",
+      "Correct the file: what cannot be read counts as not given, and keeps logs from being pruned. coven config shows what holds.",
     ),
   );
 }
