@@ -7,7 +7,6 @@
 import { closeSync, openSync, rmSync } from "node:fs";
 import { flockSync } from "fs-ext";
 import * as z from "zod";
-import type { Caller } from "./capabilities/capability.ts";
 import { createInvoke } from "./capabilities/invoke.ts";
 import { loadConfig } from "./config.ts";
 import { Failure } from "./errors.ts";
@@ -143,14 +142,8 @@ export async function startDaemon(home: Home, version: string, program: string):
     };
     const services: Services = {
       invoke: createInvoke(runtime, log),
-      caller: ({ signal, env, intentId }): Caller => ({
-        kind: "owner",
-        surface: "http",
-        signal,
-        env,
-        intentId,
-      }),
-      data: {
+      identify: () => ({ kind: "owner" }),
+      data: () => ({
         follow: (sessions, afterSeq, signal) => reader.follow(sessions, afterSeq, signal),
         lastSeq: () => reader.lastSeq(),
         eventsPage: (session, from) => reader.pageJson(session, from),
@@ -158,7 +151,7 @@ export async function startDaemon(home: Home, version: string, program: string):
         requireSession: (session) => void sessions.get(session),
         requireLive: (session) => sessions.requireLive(session),
         attach: (session, wanted, told) => terminals.attach(session, wanted, told),
-      },
+      }),
       stop: ({ keep }) => (stopping ??= stop(keep)),
     };
     const listening = listen(home.socket, services, log);

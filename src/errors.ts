@@ -8,12 +8,15 @@
  * The exit codes lie between 64 and 78, near the meanings of sysexits.h, because a verb that waits for a run exits
  * with that run's own code, and agents hardly ever use these: 64 the call is wrong, 65 the session is in the wrong
  * state, 66 there is no such thing, 69 nothing answers, 70 a bug, 71 processes survive, 72 the harness did not start,
- * 76 another contract is spoken, 78 the set-up. `cli/exit-codes.ts` has the ones of its own.
+ * 76 another contract is spoken, 77 the caller may not, 78 the set-up. `cli/exit-codes.ts` has the ones of its own.
  */
 export const failures = {
   invalid_request: { http: 400, exit: 64, retry: false },
   unknown_action: { http: 400, exit: 64, retry: false },
   unsupported_api_version: { http: 404, exit: 76, retry: false },
+  unauthenticated: { http: 401, exit: 77, retry: false },
+  not_permitted: { http: 403, exit: 77, retry: false },
+  limit_exceeded: { http: 429, exit: 77, retry: true },
   not_found: { http: 404, exit: 76, retry: false },
   session_not_found: { http: 404, exit: 66, retry: false },
   harness_not_found: { http: 404, exit: 66, retry: false },

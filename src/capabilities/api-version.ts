@@ -8,6 +8,7 @@ export const apiVersion = capability({
   input: z.strictObject({}),
   output: z.object({ apiVersion: z.literal("v1"), supportedApiVersions: z.array(z.literal("v1")) }),
   failures: [],
+  right: "anyone",
   tool: false,
   run: () => Promise.resolve({ apiVersion: "v1" as const, supportedApiVersions: ["v1" as const] }),
 });

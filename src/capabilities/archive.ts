@@ -9,7 +9,11 @@ export const archive = capability({
   input: z.strictObject({ session: sessionId.describe("session id") }),
   output: sessionRecord,
   failures: ["session_not_found", "session_live"],
-  tool: true,
+  right: "descendants",
+  tool: {
+    title: "Archive a session",
+    description: "Hides an ended session from the list; its log stays and summon brings it back.",
+  },
   positional: ["session"],
   run: async ({ session }, { rituals, sessions, intent }) =>
     intent?.begun === undefined ? rituals.archive(session, intent?.begin) : sessions.get(session),

@@ -13,7 +13,11 @@ export const capabilities = capability({
     problems: z.array(z.string()).readonly().optional(),
   }),
   failures: [],
-  tool: true,
+  right: "anyone",
+  tool: {
+    title: "Discover harnesses",
+    description: "What this daemon can do, which harnesses it finds, and who owns the login of each.",
+  },
   async run(_, context) {
     const { problems } = context.harnesses;
     return { capabilities: await catalogOf(context), ...(problems.length > 0 ? { problems } : {}) };

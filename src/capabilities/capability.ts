@@ -6,11 +6,14 @@ import type * as z from "zod";
 import type { FailureCode } from "../errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
+/** Who asks: the owner of the COVEN_HOME, or a run, known by its token, on behalf of its session. */
+export type Identity =
+  { readonly kind: "owner" } | { readonly kind: "run"; readonly run: string; readonly session: string };
+
 export interface Caller {
-  /** The owner of the COVEN_HOME: whoever can open its socket. */
-  readonly kind: "owner";
+  readonly identity: Identity;
   /** Where the call came in, for the log. */
-  readonly surface: "http" | "local";
+  readonly surface: "http" | "json-rpc" | "mcp" | "local";
   /** Aborted when the caller is gone or does not want the answer any more. */
   readonly signal: AbortSignal;
   /** The environment that the caller runs in; a harness it launches gets it. */
@@ -45,9 +48,31 @@ export interface Context extends Runtime {
   readonly actions: ReadonlyMap<string, Capability>;
 }
 
-export interface Capability<I extends z.ZodObject = z.ZodObject, O extends z.ZodType = z.ZodType> {
+/**
+ * What the token of a run allows, where the owner may do anything: `anyone`: no session is touched; `project`: the
+ * sessions of its own project root; `children`: to launch some there; `descendants`: what it launched, and what that
+ * launched; `owner`: nothing.
+ */
+export type Right = "anyone" | "project" | "children" | "descendants" | "owner";
+
+/** How an action is offered to models. */
+export interface Tool {
+  readonly title: string;
+  /** For a model that chooses: when to use it, what it costs, what comes next, in the words it would search for. */
+  readonly description: string;
+  /** One of the few that are to be loaded always; clients keep the others behind a search. */
+  readonly core?: true;
+  /** Less than the action takes, or with other defaults: what it gives is always an input of the action. */
+  readonly input?: z.ZodObject;
+}
+
+export interface Capability<
+  I extends z.ZodObject = z.ZodObject,
+  O extends z.ZodType = z.ZodType,
+  N extends string = string,
+> {
   /** The verb: its name on every surface. */
-  readonly name: string;
+  readonly name: N;
   /** One sentence, for people and models. */
   readonly summary: string;
   readonly effect: "read" | "write" | "destroy";
@@ -56,17 +81,18 @@ export interface Capability<I extends z.ZodObject = z.ZodObject, O extends z.Zod
   readonly output: O;
   /** What a caller must be ready for, beside `invalid_request`. */
   readonly failures: readonly FailureCode[];
-  /** Offered to models as a tool. */
-  readonly tool: boolean;
+  readonly right: Right;
+  /** False where it is not offered to models. */
+  readonly tool: Tool | false;
   /** Which arguments the CLI takes without a flag, in order. */
   readonly positional?: readonly (keyof z.input<I> & string)[];
   // A method, so that a table may hold records of different inputs.
   run(input: z.output<I>, context: Context): Promise<z.input<O>>;
 }
 
-export const capability = <I extends z.ZodObject, O extends z.ZodType>(
-  record: Capability<I, O>,
-): Capability<I, O> => record;
+export const capability = <I extends z.ZodObject, O extends z.ZodType, const N extends string>(
+  record: Capability<I, O, N>,
+): Capability<I, O, N> => record;
 
 export interface Answer {
   readonly output: unknown;

@@ -19,6 +19,7 @@ export const castCodes = capability({
   input: z.strictObject({}),
   output: z.array(z.object({ code: z.string(), description: z.string(), type: z.string() })),
   failures: [],
+  right: "anyone",
   tool: false,
   run: () => Promise.resolve(codes),
 });

@@ -12,6 +12,7 @@ export const cast = capability({
   }),
   output: z.object({ accepted: z.literal(true), cast_id: z.string(), echo: z.string() }),
   failures: ["session_not_found", "cast_too_large"],
+  right: "owner",
   tool: false,
   positional: ["code"],
   run: async ({ code, target }, { casts, intent }) =>

@@ -12,6 +12,7 @@ export const complete = capability({
   }),
   output: sessionRecord,
   failures: ["session_not_found", "not_external_session"],
+  right: "owner",
   tool: false,
   positional: ["session"],
   run: async ({ session, exitCode }, { external, intent }) =>

@@ -18,7 +18,12 @@ export const events = capability({
   }),
   output: eventPage,
   failures: ["session_not_found"],
-  tool: true,
+  right: "project",
+  tool: {
+    title: "Read events",
+    description:
+      "Reads the log of a session from a cursor: output, messages, tools, input and its ending, in order.",
+  },
   positional: ["session"],
   async run({ session, limit, tail, ...from }, { sessions, reader }) {
     sessions.get(session);

@@ -42,6 +42,7 @@ export const harnessCapabilities = capability({
     harnessRecord,
   ]),
   failures: ["harness_not_found"],
+  right: "anyone",
   tool: false,
   positional: ["harness"],
   async run({ harness, refresh }, { harnesses, scanHarness }) {

@@ -42,6 +42,7 @@ export const health = capability({
     store: z.enum(["ok", "store_full"]),
   }),
   failures: [],
+  right: "anyone",
   tool: false,
   run: async (_, { version, daemon, liveCount, storeState }) => ({
     ok: true as const,

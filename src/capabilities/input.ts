@@ -32,7 +32,12 @@ export const input = capability({
     "input_too_large",
     "runtime_unavailable",
   ],
-  tool: true,
+  right: "descendants",
+  tool: {
+    title: "Type into a session",
+    description:
+      "Types into a live interactive session, text then keys by name, or says a message to a live stream session.",
+  },
   positional: ["session"],
   async run({ session, data: text, keys = [], end }, { sessions, intent }) {
     sessions.requireLive(session);

@@ -44,10 +44,10 @@ function checked({ name, output: schema }: Capability, output: unknown): unknown
 /** Longest intent that is remembered, characters: far above any id of a client's. */
 const intentCharactersMax = 256;
 
-function keyOf(action: string, { kind, intentId }: Caller): IntentKey | undefined {
+function keyOf(action: string, { identity, intentId }: Caller): IntentKey | undefined {
   if (intentId === undefined) return undefined;
   if (intentId.trim() !== "" && intentId.length <= intentCharactersMax)
-    return { caller: kind, action, id: intentId };
+    return { caller: identity.kind === "owner" ? "owner" : identity.session, action, id: intentId };
   throw new Failure("invalid_request", `intentId must have 1 to ${intentCharactersMax} characters`, {
     hint: "Use a random id for each thing that you want done, and the same one for its repetitions.",
     details: { intentId: intentId.slice(0, intentCharactersMax) },

@@ -25,7 +25,12 @@ export const kill = capability({
     "kill_failed",
     "runtime_unavailable",
   ],
-  tool: true,
+  right: "descendants",
+  tool: {
+    title: "Kill a session",
+    description:
+      "Ends a live session with its whole process tree, or what an ended one left running; its log and record stay.",
+  },
   positional: ["session"],
   async run({ session, graceMs }, { sessions, leftovers, intent }) {
     const { status } = sessions.get(session);

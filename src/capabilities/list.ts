@@ -23,7 +23,11 @@ export const list = capability({
   }),
   output: z.object({ sessions: z.array(sessionRecord), nextCursor: z.string().nullable() }),
   failures: [],
-  tool: true,
+  right: "project",
+  tool: {
+    title: "List sessions",
+    description: "Lists sessions, newest first, in pages; archived ones only when asked for.",
+  },
   async run({ status, projectRoot, label, includeArchived, limit, cursor }, { listSessions }) {
     const before = cursor === undefined ? undefined : decodePosition(cursor);
     // One more than asked for tells whether there is a next page.

@@ -17,6 +17,7 @@ export const log = capability({
   input: z.strictObject({ session: sessionId.describe("session id") }),
   output: z.array(line),
   failures: ["session_not_found"],
+  right: "project",
   tool: false,
   positional: ["session"],
   async run({ session }, { sessions, reader }) {

@@ -20,6 +20,7 @@ export const output = capability({
     hasMore: z.boolean(),
   }),
   failures: ["session_not_found"],
+  right: "project",
   tool: false,
   positional: ["session"],
   async run({ session, afterSeq, limit }, { sessions, reader }) {

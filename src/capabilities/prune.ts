@@ -32,6 +32,7 @@ export const prune = capability({
     usedBytes: z.int(),
   }),
   failures: ["runtime_unavailable"],
+  right: "owner",
   tool: false,
   async run({ dryRun, olderThanMs, maxBytes }, { retention, caller }) {
     const bounds = {

@@ -9,6 +9,7 @@ export const record = capability({
   input: z.strictObject({ session: sessionId.describe("session id") }),
   output: sessionRecord,
   failures: ["session_not_found"],
+  right: "project",
   tool: false,
   positional: ["session"],
   run: async ({ session }, { sessions }) => sessions.get(session),

@@ -10,6 +10,7 @@ export const refresh = capability({
   input: z.strictObject({}),
   output: z.object({ capabilities: z.int() }),
   failures: [],
+  right: "owner",
   tool: false,
   async run(_, context) {
     context.harnesses.refresh();

@@ -21,6 +21,7 @@ export const register = capability({
   }),
   output: z.object({ session: sessionRecord, isNew: z.boolean() }),
   failures: ["session_id_conflict"],
+  right: "owner",
   tool: false,
   run: async (input, { external, sessions, intent }) =>
     intent?.begun === undefined

@@ -1,4 +1,5 @@
 /** The table of actions: whatever is in it is published on every surface. */
+import type * as z from "zod";
 import { apiVersion } from "./api-version.ts";
 import { archive } from "./archive.ts";
 import { capabilities as discover } from "./capabilities.ts";
@@ -25,7 +26,7 @@ import { summon } from "./summon.ts";
 import { tail } from "./tail.ts";
 import { watch } from "./watch.ts";
 
-const table: readonly Capability[] = [
+const table = [
   run,
   list,
   status,
@@ -50,9 +51,21 @@ const table: readonly Capability[] = [
   log,
   cast,
   castCodes,
-];
+] as const;
+
+type Record = (typeof table)[number];
+
+/** What each action takes and answers, by its name: the types of a client. */
+export type Actions = {
+  readonly [R in Record as R["name"]]: {
+    readonly input: z.input<R["input"]>;
+    readonly output: z.output<R["output"]>;
+  };
+};
+
+const all: readonly Capability[] = table;
 
 /** By name; a `Map`, because callers choose the name. */
 export const capabilities: ReadonlyMap<string, Capability> = new Map(
-  table.map((record) => [record.name, record]),
+  all.map((record) => [record.name, record]),
 );

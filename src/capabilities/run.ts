@@ -53,7 +53,12 @@ export const run = capability({
   }),
   output: sessionRecord.extend({ runId: z.string(), cursor: z.string() }),
   failures: ["launch_failed", "payload_too_large", "runtime_unavailable"],
-  tool: true,
+  right: "children",
+  tool: {
+    title: "Run an agent",
+    description:
+      "Launches a coding agent in a project and answers its session; watch it to its end with watch.",
+  },
   positional: ["harness", "prompt"],
   async run(input, { launches, reader, caller, intent }) {
     if (input.resume && input.harnessSessionId === undefined) {

@@ -13,7 +13,11 @@ export const sacrifice = capability({
   }),
   output: z.object({ id: z.string(), sacrificed: z.literal(true) }),
   failures: ["session_not_found", "session_live", "confirmation_required"],
-  tool: true,
+  right: "descendants",
+  tool: {
+    title: "Sacrifice a session",
+    description: "Deletes an ended session and everything logged of it, for good.",
+  },
   positional: ["session"],
   async run({ session, confirm }, { sessions, rituals, intent }) {
     if (intent?.begun === session && sessions.find(session) === undefined) {

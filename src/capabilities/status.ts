@@ -56,7 +56,12 @@ export const status = capability({
   input: z.strictObject({ session: sessionId.optional().describe("session id; leave out for an overview") }),
   output: z.union([session, overview]),
   failures: ["session_not_found"],
-  tool: true,
+  right: "project",
+  tool: {
+    title: "Session status",
+    description:
+      "One session in a screenful: state, how it ended, last message, denied permissions, usage. Without one, what is live.",
+  },
   positional: ["session"],
   async run({ session: id }, { sessions, leftovers, reader, listSessions, liveCount, storeState }) {
     const cursor = reader.cursorAt(reader.lastSeq());

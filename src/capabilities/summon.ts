@@ -9,7 +9,11 @@ export const summon = capability({
   input: z.strictObject({ session: sessionId.describe("session id") }),
   output: sessionRecord,
   failures: ["session_not_found", "session_live"],
-  tool: true,
+  right: "descendants",
+  tool: {
+    title: "Summon a session",
+    description: "Brings an archived session back into the list.",
+  },
   positional: ["session"],
   run: async ({ session }, { rituals, sessions, intent }) =>
     intent?.begun === undefined ? rituals.summon(session, intent?.begin) : sessions.get(session),

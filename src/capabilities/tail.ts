@@ -14,7 +14,12 @@ export const tail = capability({
   }),
   output: z.object({ text: z.string(), truncated: z.boolean(), cursor: z.string() }),
   failures: ["session_not_found"],
-  tool: true,
+  right: "project",
+  tool: {
+    title: "Read the end of a session",
+    description:
+      "The last lines of a session as clean text: what was said and printed, without escape sequences or JSON.",
+  },
   positional: ["session"],
   async run({ session, lines, maxBytes }, { sessions, reader }) {
     sessions.get(session);

@@ -42,7 +42,12 @@ export const watch = capability({
     cursor: z.string(),
   }),
   failures: ["session_not_found"],
-  tool: true,
+  right: "project",
+  tool: {
+    title: "Wait for sessions",
+    description:
+      "Waits until sessions end, print or match; waiting: the time is over, go on from the cursor; gone: it cannot happen any more.",
+  },
   positional: ["sessions"],
   async run(
     { sessions: ids, until, count, matchText, matchPattern, cursor, timeoutMs },

@@ -1,10 +1,11 @@
 /** `POST /actions`: any action by its name, in the published envelope. */
 import type { FastifyInstance, FastifyReply } from "fastify";
 import * as z from "zod";
+import type { Caller } from "../capabilities/capability.ts";
 import { Failure, failures } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { failureOf, wireFailure } from "./failure.ts";
-import { jsonBody, untilGone } from "./request.ts";
+import { jsonBody, tokenOf, untilGone } from "./request.ts";
 import type { Services } from "./services.ts";
 
 const envelope = z.object({
@@ -25,7 +26,7 @@ const eventKinds: ReadonlyMap<string, string> = new Map([
 
 export async function addActions(
   app: FastifyInstance,
-  { invoke, caller }: Services,
+  { invoke, identify }: Services,
   log: Log,
 ): Promise<void> {
   await app.register(async (scope) => {
@@ -39,8 +40,14 @@ export async function addActions(
         const body = jsonBody(request);
         action = nameOf(body);
         const { args, origin, intentId, env } = parse(body);
-        const from = { signal: untilGone(reply), env: env ?? undefined, intentId: intentId ?? undefined };
-        const { output: payload, replayed } = await invoke(action, args, caller(from));
+        const caller: Caller = {
+          identity: identify(tokenOf(request.headers)),
+          surface: "http",
+          signal: untilGone(reply),
+          env: env ?? undefined,
+          intentId: intentId ?? undefined,
+        };
+        const { output: payload, replayed } = await invoke(action, args, caller);
         const kind = eventKinds.get(action) ?? `${action}.completed`;
         const event = { kind, action, origin, intentId: intentId ?? undefined, payload };
         const answered = { ok: true, accepted: true, action, status: "completed", event };

@@ -25,8 +25,8 @@ import * as z from "zod";
 import { Failure, failures } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { wireFailure } from "./failure.ts";
-import { wholeNumber } from "./request.ts";
-import type { AttachedTerminal, Services, WantedControl } from "./services.ts";
+import { tokenOf, wholeNumber } from "./request.ts";
+import type { AttachedTerminal, DataPlane, Services, WantedControl } from "./services.ts";
 
 /** Most bytes in one frame from a client: a large paste. */
 const frameBytesMax = 1024 * 1024;
@@ -52,14 +52,15 @@ interface Wanted {
   readonly control: WantedControl;
 }
 
-export function addAttach(app: FastifyInstance, { data }: Services, log: Log): void {
+export function addAttach(app: FastifyInstance, { identify, data: openTo }: Services, log: Log): void {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: frameBytesMax });
   app.server.on("upgrade", (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     stream.on("error", () => stream.destroy());
     try {
       const wanted = wantedOf(request.url ?? "");
+      const data = openTo(identify(tokenOf(request.headers)));
       data.requireSession(wanted.session);
-      sockets.handleUpgrade(request, stream, head, (socket) => void serve(socket, wanted));
+      sockets.handleUpgrade(request, stream, head, (socket) => void serve(socket, data, wanted));
     } catch (error) {
       refuseUpgrade(stream, asFailure(error));
     }
@@ -70,7 +71,11 @@ export function addAttach(app: FastifyInstance, { data }: Services, log: Log): v
     setTimeout(() => sockets.clients.forEach((socket) => socket.terminate()), farewellMsMax).unref();
   });
 
-  async function serve(socket: WebSocket, { session, afterSeq, control }: Wanted): Promise<void> {
+  async function serve(
+    socket: WebSocket,
+    data: DataPlane,
+    { session, afterSeq, control }: Wanted,
+  ): Promise<void> {
     const gone = new AbortController();
     socket.on("close", () => gone.abort());
     socket.on("error", (err) => log.debug({ err, session }, "an attached client failed"));

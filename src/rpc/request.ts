@@ -1,4 +1,5 @@
 /** Reading a request: its JSON body, its query, and when its caller is gone. */
+import type { IncomingHttpHeaders } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
 import { Failure } from "../errors.ts";
@@ -89,6 +90,10 @@ export function intentOf(request: FastifyRequest): string | undefined {
   const key = request.headers["idempotency-key"];
   return typeof key === "string" ? key : key?.[0];
 }
+
+/** The bearer token that the request shows. */
+export const tokenOf = ({ authorization }: IncomingHttpHeaders): string | undefined =>
+  /^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1];
 
 const idParameter = z.object({ id: z.string() });
 

@@ -1,8 +1,9 @@
 /** A REST route as a row of a table. It names the action and translates; it decides nothing. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type * as z from "zod";
+import type { Caller } from "../capabilities/capability.ts";
 import { Failure } from "../errors.ts";
-import { intentOf, pathId, untilGone } from "./request.ts";
+import { intentOf, pathId, tokenOf, untilGone } from "./request.ts";
 import type { DataPlane, Services } from "./services.ts";
 
 export interface Route {
@@ -30,18 +31,21 @@ export interface Route {
 export function addRoutes(
   app: FastifyInstance,
   routes: readonly Route[],
-  { invoke, caller, data }: Services,
+  { invoke, identify, data }: Services,
 ): void {
   for (const { method, path, action, decode, encode, status = 200, isKnown, live, direct } of routes) {
     app.route({
       method,
       url: path,
       handler: async (request, reply) => {
-        const from = { signal: untilGone(reply), intentId: intentOf(request) };
-        if (live) data.requireLive(pathId(request));
+        const identity = identify(tokenOf(request.headers));
+        const signal = untilGone(reply);
+        if (live) data(identity).requireLive(pathId(request));
         const input = decode(request);
-        if (direct) return reply.type("application/json").send(direct(input, data));
-        const { output, replayed } = await invoke(action, input, caller(from));
+        if (direct) return reply.type("application/json").send(direct(input, data(identity)));
+        const intentId = intentOf(request);
+        const caller: Caller = { identity, surface: "http", signal, env: undefined, intentId };
+        const { output, replayed } = await invoke(action, input, caller);
         if (replayed) reply.header("idempotent-replayed", "true");
         reply.code(isKnown?.(output) === true ? 200 : status);
         return reply.send(encode ? encode(output, request) : output);

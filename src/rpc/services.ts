@@ -1,5 +1,5 @@
 /** What the socket needs of the daemon; the composition root hands it in. */
-import type { Caller, Invoke } from "../capabilities/capability.ts";
+import type { Identity, Invoke } from "../capabilities/capability.ts";
 
 /** An event's record as JSON text, with what a stream says beside it. */
 export interface SentEvent {
@@ -77,8 +77,10 @@ export interface Stopped {
 
 export interface Services {
   readonly invoke: Invoke;
-  readonly caller: (from: Pick<Caller, "signal"> & Partial<Caller>) => Caller;
-  readonly data: DataPlane;
+  /** Who shows this token; without one, whoever could open the socket: its owner. Throws `unauthenticated`. */
+  readonly identify: (token: string | undefined) => Identity;
+  /** As far as it is open to the caller. */
+  readonly data: (identity: Identity) => DataPlane;
   /** Ends the live sessions, or leaves them to their host, and then the daemon. */
   readonly stop: (options: { readonly keep: boolean }) => Promise<Stopped>;
 }

@@ -14,8 +14,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { Failure } from "../errors.ts";
-import { pathId, query, queryAll, untilGone, wholeNumber } from "./request.ts";
-import type { Services } from "./services.ts";
+import { pathId, query, queryAll, tokenOf, untilGone, wholeNumber } from "./request.ts";
+import type { DataPlane, Services } from "./services.ts";
 
 /** Between two signs of life on a quiet event stream, ms: below the idle limits of usual clients. */
 const heartbeatMs = 15_000;
@@ -25,7 +25,7 @@ const sessionsMax = 256;
 
 const eventStream = "text/event-stream";
 
-export function addStreams(app: FastifyInstance, { data }: Services): void {
+export function addStreams(app: FastifyInstance, { identify, data: openTo }: Services): void {
   const stopping = new AbortController();
   const streams = new Set<Promise<void>>();
   // Readers are told the end of the stream, and not merely hung up on.
@@ -36,6 +36,7 @@ export function addStreams(app: FastifyInstance, { data }: Services): void {
 
   app.get("/sessions/:id/output", async (request, reply) => {
     const id = pathId(request);
+    const data = openTo(identify(tokenOf(request.headers)));
     data.requireSession(id);
     const afterSeq = wholeNumber(query(request), "afterSeq") ?? 0;
     return reply.type("application/octet-stream").send(Readable.from(data.output(id, afterSeq)));
@@ -52,6 +53,7 @@ export function addStreams(app: FastifyInstance, { data }: Services): void {
     reply: FastifyReply,
     sessions: readonly string[] | undefined,
   ): Promise<FastifyReply> {
+    const data = openTo(identify(tokenOf(request.headers)));
     for (const session of sessions ?? []) data.requireSession(session);
     const start = startOf(request);
     const afterSeq = start === "latest" ? data.lastSeq() : start;
@@ -111,7 +113,7 @@ async function send(
   reply: FastifyReply,
   over: AbortSignal,
   afterSeq: number,
-  pages: ReturnType<Services["data"]["follow"]>,
+  pages: ReturnType<DataPlane["follow"]>,
 ): Promise<void> {
   reply.hijack();
   const { raw } = reply;

@@ -8,8 +8,8 @@ const absent = (): never => {
 
 export const stubServices: Services = {
   invoke: async () => absent(),
-  caller: ({ signal }) => ({ kind: "owner", surface: "http", signal, env: undefined, intentId: undefined }),
-  data: {
+  identify: () => ({ kind: "owner" }),
+  data: () => ({
     follow: absent,
     lastSeq: absent,
     eventsPage: absent,
@@ -17,6 +17,6 @@ export const stubServices: Services = {
     requireSession: absent,
     requireLive: absent,
     attach: absent,
-  },
+  }),
   stop: async () => absent(),
 };
