@@ -5,8 +5,10 @@
  * is bound, so that whoever can connect finds a daemon that knows its sessions.
  */
 import { closeSync, openSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { flockSync } from "fs-ext";
 import * as z from "zod";
+import { dataPlaneFor } from "./capabilities/data-plane.ts";
 import { createInvoke } from "./capabilities/invoke.ts";
 import { loadConfig } from "./config.ts";
 import { Failure } from "./errors.ts";
@@ -26,6 +28,7 @@ import { Launches } from "./runtime/launches.ts";
 import { Leftovers } from "./runtime/leftovers.ts";
 import { LogReader } from "./runtime/reading.ts";
 import { type Bounds, Retention } from "./runtime/retention.ts";
+import { runOfToken } from "./runtime/run-tokens.ts";
 import { Rituals } from "./runtime/rituals.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { LiveSessions } from "./runtime/sessions.ts";
@@ -84,6 +87,8 @@ export async function startDaemon(home: Home, version: string, program: string):
       sessions,
       leftovers,
       home: home.root,
+      bin: join(dirname(program), "../bin/coven"),
+      limits: () => loadConfig(home).config.limits,
     });
     const reader = new LogReader(store, growth);
     const terminals = new Terminals(sessions, reader, growth);
@@ -142,16 +147,9 @@ export async function startDaemon(home: Home, version: string, program: string):
     };
     const services: Services = {
       invoke: createInvoke(runtime, log),
-      identify: () => ({ kind: "owner" }),
-      data: () => ({
-        follow: (sessions, afterSeq, signal) => reader.follow(sessions, afterSeq, signal),
-        lastSeq: () => reader.lastSeq(),
-        eventsPage: (session, from) => reader.pageJson(session, from),
-        output: (session, afterSeq) => reader.output(session, afterSeq),
-        requireSession: (session) => void sessions.get(session),
-        requireLive: (session) => sessions.requireLive(session),
-        attach: (session, wanted, told) => terminals.attach(session, wanted, told),
-      }),
+      identify: (token) =>
+        token === undefined ? { kind: "owner" } : { kind: "run", ...runOfToken(store, token) },
+      data: (identity) => dataPlaneFor(identity, { reader, sessions, terminals }),
       stop: ({ keep }) => (stopping ??= stop(keep)),
     };
     const listening = listen(home.socket, services, log);

@@ -44,7 +44,8 @@ export interface Runtime {
   /** What a harness finds in the user's folders when it is launched. */
   readonly scanHarness: (id: string) => HarnessScan;
   readonly listSessions: (filter: ListFilter) => SessionRecord[];
-  readonly liveCount: () => number;
+  /** Of one project, or of all. */
+  readonly liveCount: (projectRoot?: string) => number;
   /** Whether the log can be written to, as the hosts last said. */
   readonly storeState: () => StoreState;
 }

@@ -8,6 +8,7 @@ export const request = (overrides: Partial<LaunchRequest> = {}): LaunchRequest =
   model: undefined,
   permission: undefined,
   addDirs: [],
+  toolServer: undefined,
   conversation: { kind: "new", id: conversationId },
   ...overrides,
 });
