@@ -14,6 +14,7 @@ const rooms: Readonly<
   events: { values: [] },
   home: { values: ["errors"] },
   config: { values: [], types: ["home"] },
+  "caller-token": { values: ["errors"] },
   log: { values: [] },
   text: { values: ["errors", "events"] },
   store: { values: ["errors", "events"] },
@@ -24,7 +25,9 @@ const rooms: Readonly<
   },
   capabilities: { values: ["errors", "events"], types: ["runtime", "runtime/harness", "store"] },
   rpc: { values: ["capabilities", "errors", "events", "home", "log"] },
-  cli: { values: ["capabilities", "text", "errors", "events", "home", "config", "rpc/client"] },
+  cli: {
+    values: ["capabilities", "text", "errors", "events", "home", "config", "caller-token", "rpc/client"],
+  },
 };
 
 /** What of the host the daemon's own rooms may use: the line to it, and who a process is. */
