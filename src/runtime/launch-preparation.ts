@@ -58,7 +58,9 @@ export async function prepare(
   const place = resolvePlace(input.projectRoot, input.cwd);
   const addDirs = [...new Set(input.addDirs.map((dir) => canonicalDirectory("addDirs", dir)))];
   const permission = permissionOf(input, { ...place, addDirs }, from.parent);
-  const plan = harnesses.get(input.harness).plan({
+  const harness = harnesses.get(input.harness);
+  const env = await environments.forCaller(from.env);
+  const plan = harness.plan({
     mode: input.launchMode,
     prompt: input.prompt,
     model: input.model,
@@ -68,9 +70,8 @@ export async function prepare(
       kind: input.resume === true ? "resume" : "new",
       id: input.harnessSessionId ?? randomUUID(),
     },
-    toolServer: input.tools ? toolServer(bin, place.projectRoot) : undefined,
+    toolServer: input.tools ? toolServer(bin, place.projectRoot, env) : undefined,
   });
-  const env = await environments.forCaller(from.env);
   const { file, version } = await harnesses.find(input.harness, env);
   const sessionId = randomUUID();
   const runId = randomUUID();
@@ -137,11 +138,15 @@ function permissionOf(
 /** What a run needs to speak to its Coven, and to be known there. */
 const runVariables = ["COVEN_HOME", "COVEN_BIN", "COVEN_SESSION_ID", "COVEN_RUN_ID", "COVEN_TOKEN"] as const;
 
-const toolServer = (bin: string, projectRoot: string): ToolServer => ({
+/** Named in a setting of the harness, so nothing that a shell exports under a stranger name. */
+const plainName = /^[A-Za-z_]\w*$/;
+
+/** The server hands what it runs with to what it launches, so that a child finds the login and the PATH of its parent. */
+const toolServer = (bin: string, projectRoot: string, env: Environment): ToolServer => ({
   name: "coven",
   command: bin,
   args: ["mcp"],
-  variables: runVariables,
+  variables: [...new Set([...runVariables, ...Object.keys(env)])].filter((name) => plainName.test(name)),
   approved: ["kill"],
   about: `You run as a session of Coven and have its tools (server coven). With run you launch other coding agents,
 codex or claude, in this project (projectRoot ${projectRoot}): each does one task and ends. run answers an id and a

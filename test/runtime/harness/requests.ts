@@ -14,3 +14,12 @@ export const request = (overrides: Partial<LaunchRequest> = {}): LaunchRequest =
 });
 
 export const resumed = { kind: "resume", id: conversationId } as const;
+
+export const toolServer = {
+  name: "coven",
+  command: "/opt/coven/bin/coven",
+  args: ["mcp"],
+  variables: ["COVEN_HOME", "COVEN_TOKEN"],
+  approved: ["kill"],
+  about: 'You have "tools".\nUse them.',
+} as const;
