@@ -15,6 +15,8 @@ const rooms: Readonly<
   home: { values: ["errors"] },
   config: { values: [], types: ["home"] },
   log: { values: [] },
+  "loopback-address": { values: ["errors"] },
+  "owner-token": { values: ["errors"], types: ["home"] },
   text: { values: ["errors", "events"] },
   store: { values: ["errors", "events"] },
   "runtime/harness": { values: ["errors", "events"] },
@@ -23,8 +25,20 @@ const rooms: Readonly<
     values: ["runtime/harness", "runtime/host", "store", "text", "errors", "events", "home", "log"],
   },
   capabilities: { values: ["errors", "events"], types: ["runtime", "runtime/harness", "store"] },
-  rpc: { values: ["capabilities", "errors", "events", "home", "log"] },
-  cli: { values: ["capabilities", "text", "errors", "events", "home", "config", "rpc/client"] },
+  rpc: { values: ["capabilities", "errors", "events", "home", "log", "loopback-address"] },
+  cli: {
+    values: [
+      "capabilities",
+      "text",
+      "errors",
+      "events",
+      "home",
+      "config",
+      "loopback-address",
+      "owner-token",
+      "rpc/client",
+    ],
+  },
 };
 
 /** What of the host the daemon's own rooms may use: the line to it, and who a process is. */

@@ -149,7 +149,7 @@ function prepare({ options }: Given, version: string, program: string): Cli {
       } catch (error) {
         if (!where.isOwn || !isNotListening(error)) throw error;
         const { startDaemon } = await import("./daemon-process.ts");
-        await startDaemon(where.home, program, env);
+        await startDaemon({ home: where.home, program, env });
         return client.call(action, args, callOptions);
       }
     },
