@@ -87,9 +87,9 @@ const tcpOf = ({ options }: Given): string | undefined => textOf(options["tcp"])
 
 /** Throws where a daemon runs that does not serve what is asked for: it would have to be another one. */
 function requireServed(tcp: string | undefined, { daemon }: Health): void {
-  const isServed =
-    tcp === undefined || tcp === daemon.tcp || (tcp.endsWith(":0") && daemon.tcp !== undefined);
-  if (isServed) return;
+  // Any port of that address, where 0 is asked for.
+  const isAny = tcp?.endsWith(":0") === true && daemon.tcp?.startsWith(tcp.slice(0, -1)) === true;
+  if (tcp === undefined || tcp === daemon.tcp || isAny) return;
   const now = daemon.tcp === undefined ? "does not serve on TCP" : `serves ${daemon.tcp}`;
   throw new Failure("daemon_running", `the daemon runs already and ${now}`, {
     hint: `coven daemon restart --tcp ${tcp} changes that; its sessions go on.`,
