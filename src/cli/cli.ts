@@ -74,6 +74,10 @@ function commandOf(
 
 const groupSummaries: ReadonlyMap<string, string> = new Map([
   ["daemon", "The daemon: start, stop, restart and its status."],
+  [
+    "mcp",
+    "The MCP server for Claude Code, Codex and other clients: alone it serves on standard input and output.",
+  ],
 ]);
 
 const isGroup = (verb: string): boolean => groupSummaries.has(verb);
