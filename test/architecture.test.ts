@@ -16,6 +16,8 @@ const rooms: Readonly<
   config: { values: [], types: ["home"] },
   "caller-token": { values: ["errors"] },
   log: { values: [] },
+  "loopback-address": { values: ["errors"] },
+  "owner-token": { values: ["errors"], types: ["home"] },
   text: { values: ["errors", "events"] },
   store: { values: ["errors", "events"] },
   "runtime/harness": { values: ["errors", "events"] },
@@ -24,9 +26,19 @@ const rooms: Readonly<
     values: ["runtime/harness", "runtime/host", "store", "text", "errors", "events", "home", "log"],
   },
   capabilities: { values: ["errors", "events"], types: ["runtime", "runtime/harness", "store"] },
-  rpc: { values: ["capabilities", "errors", "events", "home", "log"] },
+  rpc: { values: ["capabilities", "errors", "events", "home", "log", "loopback-address"] },
   cli: {
-    values: ["capabilities", "text", "errors", "events", "home", "config", "caller-token", "rpc/client"],
+    values: [
+      "capabilities",
+      "text",
+      "errors",
+      "events",
+      "home",
+      "config",
+      "loopback-address",
+      "owner-token",
+      "rpc/client",
+    ],
   },
 };
 

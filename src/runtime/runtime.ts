@@ -21,6 +21,8 @@ export interface DaemonIdentity {
   readonly pid: number;
   readonly startedAt: string;
   readonly socket: string;
+  /** Where the API is also served on TCP, as `127.0.0.1:4680`. */
+  readonly tcp?: string;
 }
 
 export interface Runtime {
