@@ -12,7 +12,7 @@ import { Failure } from "../errors.ts";
 import { makePrivate } from "../home.ts";
 import type { Log } from "../log.ts";
 import { addActions } from "./actions.ts";
-import { addAttach } from "./attach.ts";
+import { attachUpgrade } from "./attach.ts";
 import { bodyBytesMax, encodeFailure, failureOf } from "./failure.ts";
 import { addLifecycle } from "./lifecycle.ts";
 import { addOpenApi } from "./openapi.ts";
@@ -21,6 +21,7 @@ import { addRoutes } from "./route.ts";
 import { routes } from "./routes.ts";
 import type { Services } from "./services.ts";
 import { acceptConstraint, addStreams } from "./streams.ts";
+import { addUpgrades } from "./upgrade.ts";
 
 /** Longest id in a path, characters: no request line that arrives is longer. */
 const idCharactersMax = 16 * 1024;
@@ -87,7 +88,7 @@ export async function listen(socket: string, services: Services, log: Log): Prom
       { prefix },
     );
   }
-  addAttach(app, services, log);
+  addUpgrades(app, [attachUpgrade(services, log)], log);
   await app.listen({ path: socket, backlog: waitingConnectionsMax });
   makePrivate(socket);
   return app;
