@@ -16,6 +16,7 @@ import { createClient, isNotListening } from "./rpc/client.ts";
 import { listen } from "./rpc/listener.ts";
 import type { Services, Stopped } from "./rpc/services.ts";
 import { Casts } from "./runtime/casts.ts";
+import { parseCursor } from "./runtime/cursor.ts";
 import { Environments } from "./runtime/environment.ts";
 import { ExternalSessions } from "./runtime/external.ts";
 import { Growth } from "./runtime/growth.ts";
@@ -146,6 +147,8 @@ export async function startDaemon(home: Home, version: string, program: string):
       data: () => ({
         follow: (sessions, afterSeq, signal) => reader.follow(sessions, afterSeq, signal),
         lastSeq: () => reader.lastSeq(),
+        cursorAt: (seq) => reader.cursorAt(seq),
+        seqOf: (cursor) => parseCursor(store.storeId, cursor),
         eventsPage: (session, from) => reader.pageJson(session, from),
         output: (session, afterSeq) => reader.output(session, afterSeq),
         requireSession: (session) => void sessions.get(session),

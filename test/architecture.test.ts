@@ -41,6 +41,7 @@ const owners: Readonly<Record<string, string>> = {
   "shell-env": "runtime",
   fastify: "rpc",
   ws: "rpc",
+  "json-rpc-2.0": "rpc",
   commander: "cli",
 };
 
@@ -77,6 +78,7 @@ function roomOf(file: string): string {
   const folder = dirname(path);
   // Its verbs, terminals and checks are one room with it.
   if (folder.startsWith("cli/")) return "cli";
+  if (folder === "rpc/json-rpc") return "rpc";
   return folder === "." ? path : folder;
 }
 

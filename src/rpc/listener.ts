@@ -14,8 +14,13 @@ import type { Log } from "../log.ts";
 import { addActions } from "./actions.ts";
 import { attachUpgrade } from "./attach.ts";
 import { bodyBytesMax, encodeFailure, failureOf } from "./failure.ts";
+import { createAnswer } from "./json-rpc/answer.ts";
+import { createMethods } from "./json-rpc/methods.ts";
+import { addRpc } from "./json-rpc/post.ts";
+import { rpcUpgrade } from "./json-rpc/socket.ts";
 import { addLifecycle } from "./lifecycle.ts";
 import { addOpenApi } from "./openapi.ts";
+import { addOpenRpc } from "./openrpc.ts";
 import { rituals } from "./rituals.ts";
 import { addRoutes } from "./route.ts";
 import { routes } from "./routes.ts";
@@ -76,6 +81,7 @@ export async function listen(socket: string, services: Services, log: Log): Prom
   );
   app.setNotFoundHandler((request, reply) => encodeFailure(reply, notFound(request.originalUrl)));
 
+  const rpc = { services, answer: createAnswer(createMethods(services), log), log };
   for (const prefix of ["", apiPrefix]) {
     await app.register(
       async (scope) => {
@@ -84,11 +90,13 @@ export async function listen(socket: string, services: Services, log: Log): Prom
         addStreams(scope, services);
         addLifecycle(scope, services);
         addOpenApi(scope);
+        await addRpc(scope, rpc);
+        addOpenRpc(scope);
       },
       { prefix },
     );
   }
-  addUpgrades(app, [attachUpgrade(services, log)], log);
+  addUpgrades(app, [attachUpgrade(services, log), rpcUpgrade(rpc)], log);
   await app.listen({ path: socket, backlog: waitingConnectionsMax });
   makePrivate(socket);
   return app;
