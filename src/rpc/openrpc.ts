@@ -39,7 +39,7 @@ const document = (): object => ({
     { name: "POST", url: "http://coven/api/v1/rpc", description: "Without subscriptions." },
   ],
   methods: [...[...capabilities.values()].map(actionMethod), ...ownMethods.map(ownMethod), discover],
-  "x-notifications": notifications,
+  "x-notifications": notifications(),
 });
 
 function actionMethod({ name, summary, effect, input, output, failures: codes }: Capability): object {
@@ -72,7 +72,7 @@ const discover = {
 };
 
 /** OpenRPC knows no calls from the server, so they stand beside its methods. */
-const notifications = [
+const notifications = (): object[] => [
   {
     name: "event",
     summary: "An event of a subscription, in the order of the log.",

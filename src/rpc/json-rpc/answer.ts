@@ -40,8 +40,9 @@ export function createAnswer(methods: Methods, log: Log): AnswerMessage {
     afterAnswer: Call["afterAnswer"],
   ): () => Promise<JSONRPCResponse | null> {
     if (!("method" in member)) return async () => member;
-    const { id } = member;
+    const { id, method } = member;
     try {
+      if (methods.get(method)?.isInstant !== true) conversation.calls.requireRoom();
       const under = conversation.calls.begin(id);
       const { signal } = under;
       const call: Call = { ...conversation, signal, isNotification: id === undefined, afterAnswer };

@@ -12,7 +12,13 @@ export class Calls {
   readonly #underWay = new Set<AbortController>();
   readonly #byId = new Map<JSONRPCID, AbortController>();
 
-  /** Undefined for a notification. Throws for an id that is under way, and for a call too many. */
+  /** Throws for a call too many. */
+  requireRoom(): void {
+    if (this.#underWay.size < callsMax) return;
+    throw tooMany("calls under way", callsMax, "Wait for answers, cancel calls, or open another connection.");
+  }
+
+  /** Undefined for a notification. Throws for an id that is under way. */
   begin(id: JSONRPCID | undefined): AbortController {
     if (id !== undefined && this.#byId.has(id)) {
       throw fault(JSONRPCErrorCode.InvalidRequest, `a call with the id ${JSON.stringify(id)} is under way`, {
@@ -20,12 +26,6 @@ export class Calls {
         details: { id },
       });
     }
-    if (this.#underWay.size >= callsMax)
-      throw tooMany(
-        "calls under way",
-        callsMax,
-        "Wait for answers, cancel calls, or open another connection.",
-      );
     const call = new AbortController();
     this.#underWay.add(call);
     // Calls without a name of their own cannot be told apart, so they are not cancelled one by one.

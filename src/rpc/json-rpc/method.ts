@@ -23,6 +23,8 @@ export interface Call extends Conversation {
 export interface Method {
   /** A read that was cancelled has no answer; what changes something says what it did all the same. */
   readonly effect: Capability["effect"];
+  /** What is answered at once is no call too many: with some of it a client makes room. */
+  readonly isInstant?: true;
   /** Params are undefined, an object or a list. */
   readonly run: (params: unknown, call: Call) => Promise<unknown>;
 }

@@ -45,6 +45,7 @@ const subscribe: OwnMethod = {
   output: z.object({ subscription: z.string(), cursor: z.string().describe("Where it begins.") }),
   method: {
     effect: "write",
+    isInstant: true,
     run: async (params, call) => {
       const wanted = checkedParams("subscribe", subscribeInput, params);
       const subscriptions = pushed("subscribe", call);
@@ -64,6 +65,7 @@ const unsubscribe: OwnMethod = {
   output: z.object({ unsubscribed: z.boolean().describe("False where it was over already.") }),
   method: {
     effect: "write",
+    isInstant: true,
     run: async (params, call) => {
       const { subscription } = checkedParams("unsubscribe", unsubscribeInput, params);
       return { unsubscribed: pushed("unsubscribe", call).end(subscription) };
@@ -79,6 +81,7 @@ const cancelOf = (name: string): OwnMethod => ({
   output: z.object({ cancelled: z.boolean().describe("False where no such call is under way.") }),
   method: {
     effect: "write",
+    isInstant: true,
     run: async (params, { calls }) => ({
       cancelled: calls.cancel(checkedParams(name, cancelInput, params).id),
     }),
