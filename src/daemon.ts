@@ -166,11 +166,12 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       return result;
     };
     const isOwners = ownerTokenCheck(home, log);
-    const identify: Services["identify"] = () => ({ kind: "owner" });
     const services: Services = {
       invoke: createInvoke(runtime, log),
       identify: (token) =>
-        token === undefined ? { kind: "owner" } : { kind: "run", ...runOfToken(store, token) },
+        token === undefined || isOwners(token)
+          ? { kind: "owner" }
+          : { kind: "run", ...runOfToken(store, token) },
       data: (identity) => dataPlaneFor(identity, { reader, sessions, terminals }),
       stop: ({ keep }) => (stopping ??= stop(keep)),
     };

@@ -35,6 +35,7 @@ const rooms: Readonly<
       "events",
       "home",
       "config",
+      "caller-token",
       "loopback-address",
       "owner-token",
       "rpc/client",
@@ -56,6 +57,7 @@ const owners: Readonly<Record<string, string>> = {
   "shell-env": "runtime",
   fastify: "rpc",
   ws: "rpc",
+  "json-rpc-2.0": "rpc",
   commander: "cli",
 };
 
@@ -92,6 +94,7 @@ function roomOf(file: string): string {
   const folder = dirname(path);
   // Its verbs, terminals and checks are one room with it.
   if (folder.startsWith("cli/")) return "cli";
+  if (folder === "rpc/json-rpc") return "rpc";
   return folder === "." ? path : folder;
 }
 

@@ -21,6 +21,8 @@ export function dataPlaneFor(identity: Identity, { reader, sessions, terminals }
       return reader.follow(named, afterSeq, signal);
     },
     lastSeq: () => reader.lastSeq(),
+    cursorAt: (seq: number) => reader.cursorAt(seq),
+    seqOf: (cursor: string) => reader.seqOf(cursor),
     eventsPage: (...[session, from]: Parameters<LogReader["pageJson"]>) => reader.pageJson(session, from),
     output: (session: string, afterSeq: number) => reader.output(session, afterSeq),
     requireSession,

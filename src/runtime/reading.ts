@@ -5,7 +5,7 @@ import type { Store } from "../store/store.ts";
 import { tailOf } from "../text/clean.ts";
 import { createTranscript } from "../text/transcript.ts";
 import type { Growth } from "./growth.ts";
-import { formatCursor } from "./cursor.ts";
+import { formatCursor, parseCursor } from "./cursor.ts";
 
 /** Rows of output read at once when it is streamed: about 64 of the largest make one megabyte. */
 const outputRowsAtOnce = 64;
@@ -32,6 +32,8 @@ export class LogReader {
     this.#growth = growth;
   }
 
+  /** Throws `invalid_request` for what is no cursor of this store. */
+  seqOf = (cursor: string): number => parseCursor(this.#store.storeId, cursor);
   cursorAt = (seq: number): string => formatCursor(this.#store.storeId, seq);
   lastSeq = (): number => this.#store.events.lastSeq();
 

@@ -12,6 +12,8 @@ export const stubServices: Services = {
   data: () => ({
     follow: absent,
     lastSeq: absent,
+    cursorAt: absent,
+    seqOf: absent,
     eventsPage: absent,
     output: absent,
     requireSession: absent,
