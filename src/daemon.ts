@@ -5,6 +5,7 @@
  * is bound, so that whoever can connect finds a daemon that knows its sessions.
  */
 import { closeSync, openSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { flockSync } from "fs-ext";
 import * as z from "zod";
 import { createInvoke } from "./capabilities/invoke.ts";
@@ -28,6 +29,7 @@ import { LogReader } from "./runtime/reading.ts";
 import { type Bounds, Retention } from "./runtime/retention.ts";
 import { Rituals } from "./runtime/rituals.ts";
 import type { Runtime } from "./runtime/runtime.ts";
+import { Screens } from "./runtime/screens.ts";
 import { LiveSessions } from "./runtime/sessions.ts";
 import { Terminals } from "./runtime/terminal.ts";
 import { Watches } from "./runtime/watch.ts";
@@ -86,6 +88,8 @@ export async function startDaemon(home: Home, version: string, program: string):
       home: home.root,
     });
     const reader = new LogReader(store, growth);
+    const workerFile = join(dirname(program), "serve-screens.js");
+    const screens = new Screens({ store, sessions, reader, workerFile });
     const terminals = new Terminals(sessions, reader, growth);
     for (const problem of loadConfig(home).problems) log.warn({ code: "config_problem" }, problem);
     const retention = new Retention({ store, log, bounds: () => boundsOf(home) });
@@ -103,6 +107,7 @@ export async function startDaemon(home: Home, version: string, program: string):
       casts: new Casts(store, growth),
       watches: new Watches(store, growth, sessions),
       reader,
+      screens,
       growth,
       intents: store.intents,
       storeRefusal: refusalOf,
@@ -123,6 +128,7 @@ export async function startDaemon(home: Home, version: string, program: string):
       // Those who waited have just been hung up on; they let go of the store in the turns that follow.
       await new Promise((resolve) => setTimeout(resolve, lettingGoMs));
       if (!keep) await hosts.dismiss();
+      await screens.close();
       await hosts.close();
       store.close();
       rmSync(home.socket, { force: true });

@@ -23,6 +23,6 @@ export const tail = capability({
   positional: ["session"],
   async run({ session, lines, maxBytes }, { sessions, reader }) {
     sessions.get(session);
-    return { ...reader.tail(session, lines, maxBytes), cursor: reader.cursorAt(reader.lastSeq()) };
+    return { ...reader.tail(session, { lines, maxBytes }), cursor: reader.cursorAt(reader.lastSeq()) };
   },
 });

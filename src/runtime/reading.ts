@@ -128,10 +128,14 @@ export class LogReader {
     };
   }
 
-  /** The last lines of the session as text to read. */
-  tail(session: string, lines: number, maxBytes: number): ReturnType<typeof tailOf> {
+  /** The last lines of the session, as it is or was at a place, as text to read. */
+  tail(
+    session: string,
+    { lines, maxBytes, until }: { lines: number; maxBytes: number; until?: number | undefined },
+  ): ReturnType<typeof tailOf> {
     const transcript = createTranscript();
-    const recent = { count: 5000, payloadBytesMax: Math.max(64 * 1024, maxBytes * lookBackFactor) };
+    const payloadBytesMax = Math.max(64 * 1024, maxBytes * lookBackFactor);
+    const recent = { count: 5000, payloadBytesMax, until };
     const text = this.#store.events.before(session, recent).map((event) => transcript.push(event));
     return tailOf(text.join("") + transcript.flush(), { lines, maxBytes });
   }
