@@ -41,7 +41,7 @@ const printers: ReadonlyMap<string, (output: unknown) => string> = new Map([
     "events",
     as(events.output, ({ events, hasMore }) => eventLines(events) + (hasMore ? moreEvents(events) : "")),
   ],
-  ["tail", as(tail.output, ({ text }) => ended(text))],
+  ["tail", as(tail.output, ({ text, unfinished = "" }) => ended(text + unfinished))],
   ["screen", as(screen.output, ({ text }) => ended(text))],
   [
     "record",

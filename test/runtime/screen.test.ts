@@ -210,10 +210,10 @@ describe("drawing", () => {
     await daemon.client.call("health", {});
 
     const startedAt = performance.now();
-    let isDrawn = false;
-    const first = look(daemon, id).finally(() => (isDrawn = true));
+    const isDrawn = new AbortController();
+    const first = look(daemon, id).finally(() => isDrawn.abort());
     const waits: number[] = [];
-    while (!isDrawn) {
+    while (!isDrawn.signal.aborted) {
       const askedAt = performance.now();
       await daemon.client.call("health", {});
       waits.push(performance.now() - askedAt);
