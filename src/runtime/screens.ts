@@ -178,7 +178,7 @@ export class Screens {
       requireWanted(signal);
       isMore = rows.length === rowsAtOnce;
       if (rows.length > 0) {
-        drawing = this.#worker.draw(kept.screen, rows.map(stepOf));
+        drawing = this.#worker.draw(kept.screen, stepsOf(rows));
         drawing.catch(() => undefined); // told where it is awaited
       }
       kept.place = isMore ? (rows.at(-1)?.seq ?? seq) : seq;
@@ -237,5 +237,22 @@ function requireWanted(signal: AbortSignal): void {
   if (signal.aborted) throw new Failure("runtime_unavailable", "nobody waits for this screen any more");
 }
 
-const stepOf = ({ payload, bytes }: TerminalRow): ScreenStep =>
-  bytes === null ? eventPayloads.resize.parse(JSON.parse(payload ?? "{}")) : { bytes };
+/** What was printed in a row is one step: the terminal lets a timer go by for each. */
+function stepsOf(rows: readonly TerminalRow[]): ScreenStep[] {
+  const steps: ScreenStep[] = [];
+  let printed: Buffer[] = [];
+  const print = (): void => {
+    if (printed.length > 0) steps.push({ bytes: Buffer.concat(printed) });
+    printed = [];
+  };
+  for (const { payload, bytes } of rows) {
+    if (bytes !== null) {
+      printed.push(bytes);
+      continue;
+    }
+    print();
+    steps.push(eventPayloads.resize.parse(JSON.parse(payload ?? "{}")));
+  }
+  print();
+  return steps;
+}

@@ -75,7 +75,9 @@ export function createPage({
     made += added.length - visible.length + part.length;
     isFull = part.length < visible.length;
     if (isFull) return false;
-    if (transcript.holds() === "nothing") rest(at);
+    const held = transcript.holds();
+    if (held === "nothing") rest(at);
+    else if (held === "line" && readSinceBase > againMax) return take(transcript.flush(), at);
     return true;
   };
 
@@ -93,8 +95,10 @@ export function createPage({
     const { data, ...stream } = payload.data;
     let from = seq === start.seq ? start.offset : 0;
     while (from < data.length) {
-      const lineEnd = data.indexOf("\n", from);
-      const to = lineEnd < 0 ? data.length : lineEnd + 1;
+      const to = Math.min(
+        endOfLine(data, from),
+        readSinceBase > againMax ? nextEscape(data, from) : data.length,
+      );
       const at = to === data.length ? { seq: seq + 1, offset: 0 } : { seq, offset: to };
       if (!take(transcript.printed({ data: data.slice(from, to), ...stream }), at)) return false;
       from = to;
@@ -115,10 +119,6 @@ export function createPage({
       if (!isTaken) return false;
       readSinceBase += payload_json.length;
       read += payload_json.length;
-      if (readSinceBase > againMax && transcript.holds() === "line") {
-        const line = transcript.flush();
-        if (!take(line, { seq: seq + 1, offset: 0 })) return false;
-      }
       seen = Math.max(seen, seq);
       isFull = read > readMax;
       return !isFull;
@@ -138,6 +138,14 @@ export function createPage({
       };
     },
   };
+}
+
+const endOfLine = (data: string, from: number): number => data.indexOf("\n", from) + 1 || data.length;
+
+/** Where lines do not end, a place between two escape sequences has to do. */
+function nextEscape(data: string, from: number): number {
+  const at = data.indexOf("\x1b", from + 1);
+  return at < 0 ? data.length : at;
 }
 
 /** As many whole lines as fit; where not even one does and nothing else is on the page, as much of it as fits. */
