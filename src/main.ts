@@ -14,6 +14,14 @@ try {
   } else if (verb === "daemon" && rest.length === 1 && rest[0] === "serve") {
     const { serveDaemon } = await import("./serve-daemon.ts");
     process.exitCode = await serveDaemon(locateHome(process.env), version, program);
+  } else if (verb === "mcp" && rest.length === 0) {
+    const { serveStdio } = await import("./mcp/stdio.ts");
+    await serveStdio({
+      version,
+      client: process.env["CLAUDE_CODE_SESSION_ID"] ?? "stdio",
+      bridge: async () => (await import("./mcp-bridge.ts")).bridgeToDaemon(process.env, program),
+    });
+    process.exit();
   } else {
     const { runCli } = await import("./cli/cli.ts");
     process.exitCode = await runCli({ argv: process.argv.slice(2), version, program });
