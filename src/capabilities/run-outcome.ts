@@ -4,14 +4,23 @@ import type { RunRecord } from "../store/runs.ts";
 import type { SessionRecord } from "../store/sessions.ts";
 import type { runOutcome } from "./records.ts";
 
-/** Longest last message shown, characters: it must leave room in an agent's context. The log holds all of it. */
-const messageCharactersMax = 2000;
+/** Longest last message shown, bytes: it must leave room in an agent's context. The log holds all of it. */
+const messageBytesMax = 2000;
 /** Most denials named; after a few the pattern is clear. */
 const deniedMax = 10;
+/** Where many are shown together, of each: enough to know what it is about. */
+const sharedBytesMin = 80;
 
-export function outcomeOf(session: SessionRecord, run: RunRecord | undefined): z.input<typeof runOutcome> {
+/** `among`: with how many others it shares the room of an answer. */
+export function outcomeOf(
+  session: SessionRecord,
+  run: RunRecord | undefined,
+  among = 1,
+): z.input<typeof runOutcome> {
   const result = run?.result;
-  const denied = result?.deniedPermissions?.slice(0, deniedMax);
+  const denied = result?.deniedPermissions?.slice(0, Math.max(1, Math.floor(deniedMax / among)));
+  const shorten = (text: string): string =>
+    shortened(text, Math.max(sharedBytesMin, Math.floor(messageBytesMax / among)));
   const message = run?.last_message ?? result?.text;
   return {
     exitCode: session.exit_code,
@@ -25,5 +34,9 @@ export function outcomeOf(session: SessionRecord, run: RunRecord | undefined): z
   };
 }
 
-const shorten = (text: string): string =>
-  text.length <= messageCharactersMax ? text : `${text.slice(0, messageCharactersMax)}…`;
+function shortened(text: string, bytesMax: number): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= bytesMax) return text;
+  // A character that was cut through at the end is left out.
+  return `${new TextDecoder().decode(bytes.subarray(0, bytesMax), { stream: true })}…`;
+}

@@ -18,7 +18,8 @@ export const tail = capability({
   tool: {
     title: "Read the end of a session",
     description:
-      "The last lines of a session as clean text: what was said and printed, without escape sequences or JSON.",
+      "The last lines an agent session said and printed, as clean text. Use it to see what a running agent does, or why one failed; status has the last message. A screenful unless lines and maxBytes ask for more.",
+    core: true,
   },
   positional: ["session"],
   async run({ session, lines, maxBytes }, { sessions, reader }) {

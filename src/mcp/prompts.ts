@@ -74,7 +74,7 @@ const prompts: ReadonlyMap<string, Prompt> = new Map(
 );
 
 const listPrompts = z.looseObject({ method: z.literal("prompts/list") });
-const getPrompt = z.looseObject({ method: z.literal("prompts/get"), params: z.unknown() });
+const getPrompt = z.looseObject({ method: z.literal("prompts/get"), params: z.unknown().optional() });
 const asked = z.object({ name: z.string(), arguments: z.record(z.string(), z.string()).default({}) });
 
 export function addPrompts(server: Server, { invoke }: McpOptions): void {

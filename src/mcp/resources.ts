@@ -88,9 +88,12 @@ const listed = z.looseObject({
 });
 const templates = z.looseObject({ method: z.literal("resources/templates/list") });
 const named = z.looseObject({ uri: z.string() });
-const read = z.looseObject({ method: z.literal("resources/read"), params: z.unknown() });
-const subscribe = z.looseObject({ method: z.literal("resources/subscribe"), params: z.unknown() });
-const unsubscribe = z.looseObject({ method: z.literal("resources/unsubscribe"), params: z.unknown() });
+const read = z.looseObject({ method: z.literal("resources/read"), params: z.unknown().optional() });
+const subscribe = z.looseObject({ method: z.literal("resources/subscribe"), params: z.unknown().optional() });
+const unsubscribe = z.looseObject({
+  method: z.literal("resources/unsubscribe"),
+  params: z.unknown().optional(),
+});
 
 function uriIn(params: unknown): string {
   const parsed = named.safeParse(params);

@@ -42,8 +42,8 @@ export interface McpOptions {
 const progressMs = 15_000;
 
 const listTools = z.looseObject({ method: z.literal("tools/list") });
-const callTool = z.looseObject({ method: z.literal("tools/call"), params: z.unknown() });
-const call = z.object({ name: z.string(), arguments: z.unknown(), _meta: z.unknown() });
+const callTool = z.looseObject({ method: z.literal("tools/call"), params: z.unknown().optional() });
+const call = z.object({ name: z.string(), arguments: z.unknown().optional() });
 
 /** Not yet connected. Its `onclose` ends what it follows: whoever sets another calls this one. */
 export function createMcpServer(options: McpOptions): Server {
@@ -89,10 +89,12 @@ export function createMcpServer(options: McpOptions): Server {
       const own = callId === undefined ? undefined : intentOf(options.client, callId);
       const output = await options.invoke(name, input, { signal, intentId: intentId ?? own });
       if (tool.effect !== "read") resources.touched(input);
-      return resultOf(output);
+      return resultOf(tool, output);
     } catch (error) {
       if (error instanceof Failure) return failureResult(error);
-      throw error;
+      // A bug. Its text is for people, and may tell a model what is not its business.
+      server.onerror?.(error instanceof Error ? error : new Error(String(error)));
+      return failureResult(new Failure("internal_error", `${name} failed for a reason inside Coven`));
     } finally {
       stop?.();
     }

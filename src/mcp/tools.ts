@@ -25,6 +25,8 @@ const argumentsOf = ({ tool, input, effect }: Offered): z.ZodObject => {
   return effect === "read" ? offered : offered.extend({ intentId });
 };
 
+const outputOf = ({ tool, output }: Offered): z.ZodType => tool.output ?? output;
+
 /** What clients decide by whether a call needs a person's consent. */
 const hints = {
   read: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
@@ -35,13 +37,13 @@ const hints = {
 export type ToolDefinition = ReturnType<typeof definitionOf>;
 
 function definitionOf(record: Offered) {
-  const { name, tool, output, effect } = record;
+  const { name, tool, effect } = record;
   return {
     name,
     title: tool.title,
     description: tool.description,
     inputSchema: schemaOf(argumentsOf(record), "input"),
-    outputSchema: schemaOf(output, "output"),
+    outputSchema: schemaOf(outputOf(record), "output"),
     annotations: hints[effect],
     // Claude Code and Codex hide other tools behind a search.
     ...(tool.core === true ? { _meta: { "anthropic/alwaysLoad": true } } : {}),
@@ -108,13 +110,16 @@ export interface ToolResult {
 
 const object = z.record(z.string(), z.unknown());
 
-/** The same in both: clients show a model either the one or the other. */
-export function resultOf(output: unknown): ToolResult {
-  const structuredContent = object.parse(output);
+/** What an action answered, as far as a model is shown it. */
+export const resultOf = (record: Offered, output: unknown): ToolResult =>
+  inBoth(object.parse(record.tool.output === undefined ? output : record.tool.output.parse(output)));
+
+/** The same as structure and as text: clients show a model either the one or the other. */
+function inBoth(structuredContent: Record<string, unknown>): ToolResult {
   return { content: [{ type: "text", text: JSON.stringify(structuredContent) }], structuredContent };
 }
 
 export const failureResult = ({ code, message, hint, details }: Failure): ToolResult => ({
-  ...resultOf({ code, message, ...(hint === undefined ? {} : { hint }), ...(details && { details }) }),
+  ...inBoth({ code, message, ...(hint === undefined ? {} : { hint }), ...(details && { details }) }),
   isError: true,
 });
