@@ -4,14 +4,15 @@ import { sessionStatuses } from "../events.ts";
 import type { ListPosition, SessionRecord } from "../store/sessions.ts";
 import { capability } from "./capability.ts";
 import { sessionRecord } from "./records.ts";
+import { shortened } from "./shortened.ts";
 
 /** Sessions on a page when the caller names no limit, and at most. */
 const pageSize = 100;
 export const pageSizeMax = 1000;
 /** The same for a model: about 4 KB. */
 const toolPageSize = 20;
-/** Longest title in a brief list, characters. */
-const briefTitleMax = 40;
+/** Longest title in a brief list, bytes. */
+const briefTitleBytesMax = 30;
 
 export const listPage = z.object({ sessions: z.array(sessionRecord), nextCursor: z.string().nullable() });
 
@@ -73,7 +74,7 @@ export const list = capability({
 
 const brief = ({ id, title, harness, status, labels, last_activity_at }: SessionRecord) => ({
   id,
-  title: title.length <= briefTitleMax ? title : `${title.slice(0, briefTitleMax - 1)}…`,
+  title: shortened(title, briefTitleBytesMax),
   harness,
   status,
   ...(labels.length > 0 ? { labels } : {}),
