@@ -1,4 +1,5 @@
 /** argv → the verb. Loads only what that verb needs: the host no web server, the CLI neither store nor pty. */
+import { randomUUID } from "node:crypto";
 import { failures } from "./errors.ts";
 import { locateHome } from "./home.ts";
 import manifest from "../package.json" with { type: "json" };
@@ -18,7 +19,7 @@ try {
     const { serveStdio } = await import("./mcp/stdio.ts");
     await serveStdio({
       version,
-      client: process.env["CLAUDE_CODE_SESSION_ID"] ?? "stdio",
+      client: process.env["CLAUDE_CODE_SESSION_ID"] ?? randomUUID(),
       bridge: async () => (await import("./mcp-bridge.ts")).bridgeToDaemon(process.env, program),
     });
     process.exit();

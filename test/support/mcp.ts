@@ -55,10 +55,10 @@ export interface BridgeProcess {
   readonly end: () => Promise<{ code: number | null; signal: string | null }>;
 }
 
-/** `coven mcp` in a home; ended when the test is over. */
-export function startBridge(home: string, env: Readonly<Record<string, string>> = {}): BridgeProcess {
+/** `coven mcp`; ended when the test is over. */
+export function startBridge(env: Readonly<Record<string, string>>): BridgeProcess {
   const child = spawn(launcher, ["mcp"], {
-    env: { COVEN_HOME: home, HOME: home, PATH: "/usr/local/bin:/usr/bin:/bin", SHELL: "/bin/sh", ...env },
+    env,
     stdio: ["pipe", "pipe", "ignore"],
   });
   const exited = once(child, "exit");
