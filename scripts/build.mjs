@@ -2,6 +2,17 @@
 import { chmodSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
+// The MCP SDK loads a validator for forms that no server of ours sends; it would be a fifth of the start of `coven mcp`.
+const withoutAjv = {
+  name: "without-ajv",
+  setup(esbuild) {
+    esbuild.onLoad({ filter: /sdk[\\/]dist[\\/]esm[\\/]validation[\\/]ajv-provider\.js$/ }, () => ({
+      contents:
+        "export class AjvJsonSchemaValidator { constructor() { throw new Error('give the server a jsonSchemaValidator'); } }",
+    }));
+  },
+};
+
 rmSync("dist", { recursive: true, force: true });
 await build({
   entryPoints: ["src/main.ts", "src/serve-screens.ts"],
@@ -17,6 +28,7 @@ await build({
   banner: {
     js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
   },
+  plugins: [withoutAjv],
   logLevel: "warning",
 });
 // For the launcher: native modules load on the Node whose ABI they were built for.

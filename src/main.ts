@@ -1,4 +1,5 @@
 /** argv → the verb. Loads only what that verb needs: the host no web server, the CLI neither store nor pty. */
+import { randomUUID } from "node:crypto";
 import { failures } from "./errors.ts";
 import { locateHome } from "./home.ts";
 import manifest from "../package.json" with { type: "json" };
@@ -14,6 +15,14 @@ try {
   } else if (verb === "daemon" && isServe(rest)) {
     const { serveDaemon } = await import("./serve-daemon.ts");
     process.exitCode = await serveDaemon({ home: locateHome(process.env), version, program, tcp: rest[2] });
+  } else if (verb === "mcp" && rest.length === 0) {
+    const { serveStdio } = await import("./mcp/stdio.ts");
+    await serveStdio({
+      version,
+      client: process.env["CLAUDE_CODE_SESSION_ID"] ?? randomUUID(),
+      bridge: async () => (await import("./mcp-bridge.ts")).bridgeToDaemon(process.env, program),
+    });
+    process.exit();
   } else {
     const { runCli } = await import("./cli/cli.ts");
     process.exitCode = await runCli({ argv: process.argv.slice(2), version, program });

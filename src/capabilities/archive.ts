@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { capability } from "./capability.ts";
-import { sessionId, sessionRecord } from "./records.ts";
+import { briefRecord, sessionId, sessionRecord } from "./records.ts";
 
 export const archive = capability({
   name: "archive",
@@ -12,7 +12,8 @@ export const archive = capability({
   right: "descendants",
   tool: {
     title: "Archive a session",
-    description: "Hides an ended session from the list; its log stays and summon brings it back.",
+    description: "Hides an ended session from list, to tidy up; its log stays and summon brings it back.",
+    output: briefRecord,
   },
   positional: ["session"],
   run: async ({ session }, { rituals, sessions, intent }) =>

@@ -16,7 +16,8 @@ export const capabilities = capability({
   right: "anyone",
   tool: {
     title: "Discover harnesses",
-    description: "What this daemon can do, which harnesses it finds, and who owns the login of each.",
+    description:
+      "Which harnesses (codex, claude, other agents) run can launch here, their launch modes and who owns their login; how to install one that is missing. Use it before the first run, or when one was refused.",
   },
   async run(_, context) {
     const { problems } = context.harnesses;

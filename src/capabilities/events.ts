@@ -19,11 +19,8 @@ export const events = capability({
   output: eventPage,
   failures: ["session_not_found"],
   right: "project",
-  tool: {
-    title: "Read events",
-    description:
-      "Reads the log of a session from a cursor: output, messages, tools, input and its ending, in order.",
-  },
+  // Its rows hold what was printed as raw terminal bytes, of which a model can make nothing: tail gives it the text.
+  tool: false,
   positional: ["session"],
   async run({ session, limit, tail, ...from }, { sessions, reader }) {
     sessions.get(session);

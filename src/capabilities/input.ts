@@ -34,9 +34,10 @@ export const input = capability({
   ],
   right: "descendants",
   tool: {
-    title: "Type into a session",
+    title: "Send input to a session",
     description:
-      "Types into a live interactive session, text then keys by name, or says a message to a live stream session.",
+      "Sends a further message to a live agent: to a stream session data is a whole message and end closes it; into an interactive session it types data, then keys such as enter. A nonInteractive session takes none: run another. Next: watch until output, or tail.",
+    core: true,
   },
   positional: ["session"],
   async run({ session, data: text, keys = [], end }, { sessions, intent }) {

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { isLive } from "../events.ts";
 import { capability } from "./capability.ts";
-import { sessionId, sessionRecord } from "./records.ts";
+import { briefRecord, sessionId, sessionRecord } from "./records.ts";
 
 export const kill = capability({
   name: "kill",
@@ -29,7 +29,8 @@ export const kill = capability({
   tool: {
     title: "Kill a session",
     description:
-      "Ends a live session with its whole process tree, or what an ended one left running; its log and record stay.",
+      "Kills a live agent session with all its processes, or ends what an ended one left running. Use it for an agent that is stuck or not needed any more; its log and record stay. Answers when they are gone.",
+    output: briefRecord,
   },
   positional: ["session"],
   async run({ session, graceMs }, { sessions, leftovers, intent }) {

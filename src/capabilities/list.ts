@@ -1,14 +1,27 @@
 import * as z from "zod";
 import { Failure } from "../errors.ts";
 import { sessionStatuses } from "../events.ts";
-import type { ListPosition } from "../store/sessions.ts";
+import type { ListPosition, SessionRecord } from "../store/sessions.ts";
 import { listedProject } from "./authority.ts";
 import { capability } from "./capability.ts";
 import { sessionId, sessionRecord } from "./records.ts";
+import { shortened } from "./shortened.ts";
 
 /** Sessions on a page when the caller names no limit, and at most. */
 const pageSize = 100;
 export const pageSizeMax = 1000;
+/** The same for a model: about 4 KB. */
+const toolPageSize = 20;
+/** Longest title in a brief list, bytes. */
+const briefTitleBytesMax = 30;
+
+export const listPage = z.object({ sessions: z.array(sessionRecord), nextCursor: z.string().nullable() });
+
+const briefSession = sessionRecord
+  .pick({ id: true, title: true, harness: true, status: true, last_activity_at: true })
+  .extend({ labels: sessionRecord.shape.labels.optional() });
+
+const briefPage = listPage.extend({ sessions: z.array(briefSession) });
 
 export const list = capability({
   name: "list",
@@ -22,15 +35,25 @@ export const list = capability({
     includeArchived: z.boolean().default(false).describe("archived sessions too"),
     limit: z.int().min(1).max(pageSizeMax).default(pageSize).describe("sessions in one answer"),
     cursor: z.string().optional().describe("nextCursor of the page before"),
+    detail: z.enum(["full", "brief"]).default("full").describe("of each session its record, or a line"),
   }),
-  output: z.object({ sessions: z.array(sessionRecord), nextCursor: z.string().nullable() }),
+  output: z.union([listPage, briefPage]),
   failures: [],
   right: "project",
   tool: {
     title: "List sessions",
-    description: "Lists sessions, newest first, in pages; archived ones only when asked for.",
+    description:
+      "Finds agent sessions, newest first: by label, project or state; archived ones only when asked for. brief (the default) gives a line of each, full the whole record. For the result of one use status.",
+    get input(): z.ZodObject {
+      return list.input.extend({
+        limit: list.input.shape.limit.default(toolPageSize),
+        detail: list.input.shape.detail.default("brief"),
+      });
+    },
+    // The whole record holds what the line does, and more.
+    output: listPage.extend({ sessions: z.array(briefSession.loose()) }),
   },
-  async run({ status, projectRoot, label, parent, includeArchived, limit, cursor }, context) {
+  async run({ status, projectRoot, label, parent, includeArchived, limit, cursor, detail }, context) {
     const before = cursor === undefined ? undefined : decodePosition(cursor);
     // One more than asked for tells whether there is a next page.
     const found = context.listSessions({
@@ -46,10 +69,19 @@ export const list = capability({
     const last = sessions.at(-1);
     const hasMore = found.length > limit && last !== undefined;
     return {
-      sessions,
+      sessions: detail === "brief" ? sessions.map(brief) : sessions,
       nextCursor: hasMore ? encodePosition({ createdAt: last.created_at, id: last.id }) : null,
     };
   },
+});
+
+const brief = ({ id, title, harness, status, labels, last_activity_at }: SessionRecord) => ({
+  id,
+  title: shortened(title, briefTitleBytesMax),
+  harness,
+  status,
+  ...(labels.length > 0 ? { labels } : {}),
+  last_activity_at,
 });
 
 /** Records hold real paths, which never end in a slash. */

@@ -36,6 +36,15 @@ export const sessionRecord = z.object({
   tools: z.boolean(),
 });
 
+/** What a model is shown of a session that it did something to. */
+export const briefRecord = sessionRecord.pick({
+  id: true,
+  title: true,
+  status: true,
+  exit_code: true,
+  archived_at: true,
+});
+
 export const eventRecord = z.object({
   seq: z.int(),
   id: z.string(),

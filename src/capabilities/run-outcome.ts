@@ -3,16 +3,31 @@ import type * as z from "zod";
 import type { RunRecord } from "../store/runs.ts";
 import type { SessionRecord } from "../store/sessions.ts";
 import type { runOutcome } from "./records.ts";
+import { shortened } from "./shortened.ts";
 
-/** Longest last message shown, characters: it must leave room in an agent's context. The log holds all of it. */
-const messageCharactersMax = 2000;
+/**
+ * Longest last message and error together, bytes: they must leave room in an agent's context. The log holds all of it.
+ * Where several sessions are shown, they share less, since more is said of them besides.
+ */
+const textBytesMax = 2000;
+const sharedBytesMax = 1500;
+/** Of each in any case: enough to know what it is about. */
+const textBytesMin = 80;
 /** Most denials named; after a few the pattern is clear. */
 const deniedMax = 10;
 
-export function outcomeOf(session: SessionRecord, run: RunRecord | undefined): z.input<typeof runOutcome> {
+/** `among`: how many sessions share the answer. */
+export function outcomeOf(
+  session: SessionRecord,
+  run: RunRecord | undefined,
+  among = 1,
+): z.input<typeof runOutcome> {
   const result = run?.result;
-  const denied = result?.deniedPermissions?.slice(0, deniedMax);
+  const denied = result?.deniedPermissions?.slice(0, Math.ceil(deniedMax / among));
   const message = run?.last_message ?? result?.text;
+  const texts = message && result?.error ? 2 : 1;
+  const room = (among === 1 ? textBytesMax : sharedBytesMax) / among / texts;
+  const shorten = (text: string): string => shortened(text, Math.max(textBytesMin, Math.floor(room)));
   return {
     exitCode: session.exit_code,
     ...(run?.signal ? { signal: run.signal } : {}),
@@ -24,6 +39,3 @@ export function outcomeOf(session: SessionRecord, run: RunRecord | undefined): z
     ...(result?.costUsd === undefined ? {} : { costUsd: result.costUsd }),
   };
 }
-
-const shorten = (text: string): string =>
-  text.length <= messageCharactersMax ? text : `${text.slice(0, messageCharactersMax)}…`;

@@ -19,7 +19,21 @@ export const run = capability({
   tool: {
     title: "Run an agent",
     description:
-      "Launches a coding agent in a project and answers its session; watch it to its end with watch.",
+      "Spawns a coding agent (codex, claude or another harness) as a background session: a subagent with a process and a log of its own. Answers at once with its id and cursor; it costs what that agent uses. It sees nothing of this conversation, so put the whole task into prompt; lanes launches several in one call. Next: watch with the ids and the cursor.",
+    core: true,
+    get input(): z.ZodObject {
+      return run.input.omit({
+        conversationId: true,
+        familiarId: true,
+        callerFamiliarId: true,
+        harnessSessionId: true,
+        resume: true,
+      });
+    },
+    output: launchedSession
+      .pick({ id: true, runId: true, harness: true, title: true, status: true, cwd: true, permission: true })
+      .partial()
+      .extend({ sessions: z.array(lane).optional(), cursor: z.string() }),
   },
   positional: ["harness", "prompt"],
   async run(input, { launches, reader, caller, intent }) {

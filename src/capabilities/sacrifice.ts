@@ -16,7 +16,8 @@ export const sacrifice = capability({
   right: "descendants",
   tool: {
     title: "Sacrifice a session",
-    description: "Deletes an ended session and everything logged of it, for good.",
+    description:
+      "Deletes an ended session and everything logged of it, for good; confirm must be true. Only when the user asked for that: archive hides one.",
   },
   positional: ["session"],
   async run({ session, confirm }, { sessions, rituals, intent }) {

@@ -66,7 +66,8 @@ export const status = capability({
   tool: {
     title: "Session status",
     description:
-      "One session in a screenful: state, how it ended, last message, denied permissions, usage. Without one, what is live.",
+      "How one agent session stands, in a screenful: state, result, the whole last message, what it was denied, usage. Use it to read a result after watch; to wait, use watch instead of asking again. Without a session: an overview of what runs now.",
+    core: true,
   },
   positional: ["session"],
   async run({ session: id }, context) {

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { capability } from "./capability.ts";
-import { sessionId, sessionRecord } from "./records.ts";
+import { briefRecord, sessionId, sessionRecord } from "./records.ts";
 
 export const summon = capability({
   name: "summon",
@@ -12,7 +12,8 @@ export const summon = capability({
   right: "descendants",
   tool: {
     title: "Summon a session",
-    description: "Brings an archived session back into the list.",
+    description: "Brings an archived session back into list. It does not wake or run it.",
+    output: briefRecord,
   },
   positional: ["session"],
   run: async ({ session }, { rituals, sessions, intent }) =>

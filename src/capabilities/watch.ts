@@ -4,11 +4,19 @@ import { sessionStatuses } from "../events.ts";
 import { capability } from "./capability.ts";
 import { runOutcome, sessionId } from "./records.ts";
 import { outcomeOf } from "./run-outcome.ts";
+import { shortened } from "./shortened.ts";
 
 /** Most sessions in one wait: what one supervisor runs at once, with room. */
 const sessionsMax = 256;
 /** Longest wait that can be asked for: a day. Without a limit it lasts until the caller leaves. */
 const timeoutMsMax = 24 * 60 * 60 * 1000;
+
+/** Longest title shown, bytes. */
+const titleBytesMax = 40;
+
+/** Of one wait by a model, ms: unless told, and at most. Its client gives a call up after 300 s. */
+const toolTimeoutMs = 25_000;
+const toolTimeoutMsMax = 240_000;
 
 export const watch = capability({
   name: "watch",
@@ -40,13 +48,25 @@ export const watch = capability({
       }),
     ),
     cursor: z.string(),
+    /** What to do next, where that is not plain. */
+    hint: z.string().optional(),
   }),
   failures: ["session_not_found"],
   right: "project",
   tool: {
     title: "Wait for sessions",
     description:
-      "Waits until sessions end, print or match; waiting: the time is over, go on from the cursor; gone: it cannot happen any more.",
+      "Waits for one or many sessions (agents, background subagents) until they end, print something or a text appears, and answers how each ended with its last message, shortened. Costs nothing while it waits. outcome met: done; waiting: the time is over, call it again with the cursor it answered; gone: it cannot happen any more.",
+    core: true,
+    get input(): z.ZodObject {
+      return watch.input.extend({
+        timeoutMs: watch.input.shape.timeoutMs
+          .unwrap()
+          .max(toolTimeoutMsMax)
+          .default(toolTimeoutMs)
+          .describe("answer waiting after this long"),
+      });
+    },
   },
   positional: ["sessions"],
   async run(
@@ -86,12 +106,18 @@ export const watch = capability({
           id,
           met,
           status: session.status,
-          title: session.title,
+          title: shortened(session.title, titleBytesMax),
           ...(line === undefined ? {} : { line }),
-          ...outcomeOf(session, sessions.newestRun(id)),
+          ...outcomeOf(session, sessions.newestRun(id), sightings.length),
         };
       }),
       cursor: next,
+      ...(outcome === "met" ? {} : { hint: hints[outcome] }),
     };
   },
 });
+
+const hints = {
+  waiting: "It goes on. Call watch again with this cursor.",
+  gone: "It cannot happen any more: see the status of each session.",
+} as const;

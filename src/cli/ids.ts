@@ -1,6 +1,6 @@
 /** Sessions by a prefix of their id: a convenience of the CLI alone, every other surface takes whole ids. */
 import * as z from "zod";
-import { list, pageSizeMax } from "../capabilities/list.ts";
+import { listPage, pageSizeMax } from "../capabilities/list.ts";
 import { Failure } from "../errors.ts";
 import { oneLine } from "./text.ts";
 import type { Cli } from "./verb.ts";
@@ -41,7 +41,7 @@ async function sessionsThatBegin(cli: Cli, prefix: string): Promise<Candidate[]>
   let cursor: string | null | undefined;
   do {
     const args = { includeArchived: true, limit: pageSizeMax, ...(cursor === undefined ? {} : { cursor }) };
-    const page = list.output.parse(await cli.call("list", args));
+    const page = listPage.parse(await cli.call("list", args));
     found.push(...page.sessions.filter(({ id }) => id.startsWith(prefix)));
     cursor = page.nextCursor;
   } while (cursor !== null);

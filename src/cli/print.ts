@@ -4,7 +4,7 @@ import { capabilities } from "../capabilities/capabilities.ts";
 import { cast } from "../capabilities/cast.ts";
 import { events } from "../capabilities/events.ts";
 import { health } from "../capabilities/health.ts";
-import { list } from "../capabilities/list.ts";
+import { listPage } from "../capabilities/list.ts";
 import { log } from "../capabilities/log.ts";
 import { type eventRecord, sessionRecord } from "../capabilities/records.ts";
 import { register } from "../capabilities/register.ts";
@@ -35,7 +35,7 @@ const did = (participle: string) =>
   );
 
 const printers: ReadonlyMap<string, (output: unknown) => string> = new Map([
-  ["list", as(list.output, ({ sessions, nextCursor }) => sessionTable(sessions) + nextPage(nextCursor))],
+  ["list", as(listPage, ({ sessions, nextCursor }) => sessionTable(sessions) + nextPage(nextCursor))],
   ["status", as(status.output, (shown) => ("live" in shown ? overview(shown) : oneStatus(shown)))],
   [
     "events",

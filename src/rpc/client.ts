@@ -95,6 +95,22 @@ export function createClient(endpoint: Endpoint, origin: string) {
     return transmit(method, path, options);
   };
 
+  async function* follow(path: string, signal: AbortSignal | undefined): AsyncGenerator<EventRecord> {
+    const response = await send("GET", path, { accept: "text/event-stream", signal });
+    if (response.statusCode !== 200) throw await failureOf(response, endpoint);
+    let text = "";
+    response.setEncoding("utf8");
+    for await (const chunk of reachable(response, endpoint)) {
+      text += String(chunk);
+      const blocks = text.split("\n\n");
+      text = blocks.pop() ?? "";
+      for (const block of blocks) {
+        const data = block.split("\n").find((line) => line.startsWith("data: "));
+        if (data !== undefined) yield eventRecord.parse(JSON.parse(data.slice(6)));
+      }
+    }
+  }
+
   return {
     endpoint,
 
@@ -117,20 +133,13 @@ export function createClient(endpoint: Endpoint, origin: string) {
 
     /** The events of a session after a cursor, as they come. Ends when the daemon or the signal ends it. */
     async *events(session: string, afterSeq: number, signal?: AbortSignal): AsyncGenerator<EventRecord> {
-      const path = `/sessions/${encodeURIComponent(session)}/events?afterSeq=${afterSeq}`;
-      const response = await send("GET", path, { accept: "text/event-stream", signal });
-      if (response.statusCode !== 200) throw await failureOf(response, endpoint);
-      let text = "";
-      response.setEncoding("utf8");
-      for await (const chunk of reachable(response, endpoint)) {
-        text += String(chunk);
-        const blocks = text.split("\n\n");
-        text = blocks.pop() ?? "";
-        for (const block of blocks) {
-          const data = block.split("\n").find((line) => line.startsWith("data: "));
-          if (data !== undefined) yield eventRecord.parse(JSON.parse(data.slice(6)));
-        }
-      }
+      yield* follow(`/sessions/${encodeURIComponent(session)}/events?afterSeq=${afterSeq}`, signal);
+    },
+
+    /** Which sessions grow from now on, and by what kinds of events. Ends when the daemon or the signal ends it. */
+    async *changes(signal: AbortSignal): AsyncGenerator<{ session: string; kind: string }> {
+      for await (const { session_id, kind } of follow("/events?afterSeq=latest", signal))
+        yield { session: session_id, kind };
     },
 
     /** The raw bytes a session has printed. */

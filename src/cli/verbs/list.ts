@@ -1,6 +1,6 @@
 /** `list`: the newest sessions, and the live ones among the older, since those are what one looks for. */
 import { Option } from "commander";
-import { list as action } from "../../capabilities/list.ts";
+import { list as action, listPage } from "../../capabilities/list.ts";
 import { capabilityOf, jsonText } from "../action-verb.ts";
 import { commandLineOf } from "../arguments.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -20,16 +20,20 @@ export const list: Verb = {
   notes: "Live sessions come first, older ones than the page included; then the newest.",
   async run(cli, given) {
     const input = decode(given);
-    const page = action.output.parse(await cli.call("list", input));
+    if (cli.json) {
+      process.stdout.write(jsonText(await cli.call("list", input)));
+      return exitCodes.done;
+    }
+    // What is printed of each is chosen below, whatever was asked for.
+    const asked = { ...input, detail: "full" };
+    const page = listPage.parse(await cli.call("list", asked));
     const isWhole = page.nextCursor === null || "status" in input || "cursor" in input;
-    if (!cli.json && !isWhole) {
+    if (!isWhole) {
       const shown = new Set(page.sessions.map(({ id }) => id));
-      const live = action.output.parse(await cli.call("list", { ...input, status: "running" }));
+      const live = listPage.parse(await cli.call("list", { ...asked, status: "running" }));
       page.sessions.push(...live.sessions.filter(({ id }) => !shown.has(id)));
     }
-    const isTree = isGiven(given.options["tree"]);
-    const text = (): string => (isTree ? sessionTree(page.sessions) : printed("list", page));
-    process.stdout.write(cli.json ? jsonText(page) : text());
+    process.stdout.write(isGiven(given.options["tree"]) ? sessionTree(page.sessions) : printed("list", page));
     return exitCodes.done;
   },
 };

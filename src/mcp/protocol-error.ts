@@ -1,0 +1,7 @@
+/** Errors of the protocol, for what no tool can answer. */
+
+/** An error with a code is answered as it is. */
+export const protocolError = (code: number, message: string, data?: unknown): Error =>
+  Object.assign(new Error(message), { code, ...(data === undefined ? {} : { data }) });
+
+export const invalidParams = (message: string, data?: unknown): Error => protocolError(-32602, message, data);
