@@ -12,6 +12,7 @@ import { loadConfig } from "./config.ts";
 import { Failure } from "./errors.ts";
 import { type Home, prepareHome } from "./home.ts";
 import { openLog } from "./log.ts";
+import { createMcpEndpoint } from "./mcp/endpoint.ts";
 import { createClient, isNotListening } from "./rpc/client.ts";
 import { listen } from "./rpc/listener.ts";
 import type { Services, Stopped } from "./rpc/services.ts";
@@ -140,8 +141,9 @@ export async function startDaemon(home: Home, version: string, program: string):
       setImmediate(() => void close(keep));
       return result;
     };
+    const invoke = createInvoke(runtime, log);
     const services: Services = {
-      invoke: createInvoke(runtime, log),
+      invoke,
       identify: () => ({ kind: "owner" }),
       data: () => ({
         follow: (sessions, afterSeq, signal) => reader.follow(sessions, afterSeq, signal),
@@ -151,6 +153,14 @@ export async function startDaemon(home: Home, version: string, program: string):
         requireSession: (session) => void sessions.get(session),
         requireLive: (session) => sessions.requireLive(session),
         attach: (session, wanted, told) => terminals.attach(session, wanted, told),
+      }),
+      mcp: createMcpEndpoint({
+        version,
+        invoke,
+        changes: async function* (signal) {
+          for await (const events of reader.follow(undefined, reader.lastSeq(), signal)) yield* events;
+        },
+        trouble: (err) => log.debug({ err }, "an MCP client's request failed"),
       }),
       stop: ({ keep }) => (stopping ??= stop(keep)),
     };

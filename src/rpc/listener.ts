@@ -15,6 +15,7 @@ import { addActions } from "./actions.ts";
 import { addAttach } from "./attach.ts";
 import { bodyBytesMax, encodeFailure, failureOf } from "./failure.ts";
 import { addLifecycle } from "./lifecycle.ts";
+import { addMcp } from "./mcp.ts";
 import { addOpenApi } from "./openapi.ts";
 import { rituals } from "./rituals.ts";
 import { addRoutes } from "./route.ts";
@@ -88,6 +89,7 @@ export async function listen(socket: string, services: Services, log: Log): Prom
     );
   }
   addAttach(app, services, log);
+  await addMcp(app, services);
   await app.listen({ path: socket, backlog: waitingConnectionsMax });
   makePrivate(socket);
   return app;
