@@ -71,8 +71,8 @@ test("hanging up cancels nothing: whoever comes back gets the answer, whether it
   expect(await before.rest()).toMatchObject([{ id: 1, result: { structuredContent: { outcome: "met" } } }]);
   await daemon.client.call("watch", { sessions: [id] });
   // Each stream has its own answer only, and ends with it, as often as it is asked for.
-  for (const _ of ["once", "again"])
-    expect(await (await session.get(late)).rest()).toMatchObject([
+  for (const time of ["once", "again"])
+    expect(await (await session.get(late)).rest(), time).toMatchObject([
       { id: 2, result: { structuredContent: { outcome: "met" } } },
     ]);
   expect((await session.get("7@nowhere")).status).toBe(400);
