@@ -61,7 +61,8 @@ function writeOut(source, name) {
     .find((each) => each.name === name);
   const [declaration] = symbol.declarations;
   if (ts.isInterfaceDeclaration(declaration)) return `${declaration.getText(source)}\n`;
-  const flags = ts.NodeBuilderFlags.NoTruncation | ts.NodeBuilderFlags.InTypeAlias;
+  const { NoTruncation, InTypeAlias, MultilineObjectLiterals } = ts.NodeBuilderFlags;
+  const flags = NoTruncation | InTypeAlias | MultilineObjectLiterals;
   const node = checker.typeToTypeNode(checker.getDeclaredTypeOfSymbol(symbol), declaration, flags);
   if (name === "Actions") describe(node);
   const alias = ts.factory.createTypeAliasDeclaration(
@@ -79,8 +80,13 @@ function describe(actions) {
     const { summary, input } = capabilities.get(action.name.text);
     comment(action, summary);
     for (const argument of memberNamed(action, "input").type.members ?? [])
-      comment(argument, input.shape[argument.name.text]?.description);
+      comment(argument, describedIn(input.shape[argument.name.text]));
   }
+}
+
+/** What is optional may have been described before that was said. */
+function describedIn(schema) {
+  return schema.description ?? schema.unwrap?.().description;
 }
 
 function memberNamed({ type }, name) {

@@ -55,33 +55,36 @@ export type ActionName = keyof Actions;
 export type ActionInput<N extends ActionName> = Actions[N]["input"];
 export type ActionOutput<N extends ActionName> = Actions[N]["output"];
 
+/** Whether there is nothing that must be given; of what takes nothing at all, everything else is never. */
+type IsOptional<I> = Partial<I> extends I ? true : I extends Record<string, never> ? true : false;
+
 /** The arguments behind an action's name: its input may be left out where nothing in it is needed. */
 type Arguments<N extends ActionName, More = unknown> =
-  Partial<ActionInput<N>> extends ActionInput<N>
+  IsOptional<ActionInput<N>> extends true
     ? [input?: ActionInput<N> & More, options?: CallOptions]
     : [input: ActionInput<N> & More, options?: CallOptions];
 
-/** Actions that answer one thing where an argument is so, and another `otherwise`. */
+/** Actions that answer one thing `if` an argument is so, and `otherwise` what has the member that is named. */
 interface Variants {
-  readonly run: { if: { lanes: object[] }; otherwise: { lanes?: undefined }; answers: { sessions: unknown } };
-  readonly status: { if: { session: string }; otherwise: { session?: undefined }; answers: { id: string } };
+  readonly run: { if: { lanes: object[] }; otherwise: { lanes?: undefined }; has: { id: string } };
+  readonly status: { if: { session: string }; otherwise: { session?: undefined }; has: { live: number } };
   readonly list: {
     if: { detail: "brief" };
     otherwise: { detail?: "full" | undefined };
-    answers: Exclude<ActionOutput<"list">, { sessions: { project_root: string }[] }>;
+    has: { sessions: { project_root: string }[] };
   };
   readonly harness_capabilities: {
     if: { harness: string };
     otherwise: { harness?: undefined };
-    answers: { harness_id: string };
+    has: { harness_capabilities: object[] };
   };
 }
 
 type Method<N extends ActionName> = (...given: Arguments<N>) => Promise<ActionOutput<N>>;
 
 type VariantMethod<N extends ActionName, V extends Variants[keyof Variants]> = {
-  (input: ActionInput<N> & V["if"], options?: CallOptions): Promise<Extract<ActionOutput<N>, V["answers"]>>;
-  (...given: Arguments<N, V["otherwise"]>): Promise<Exclude<ActionOutput<N>, V["answers"]>>;
+  (input: ActionInput<N> & V["if"], options?: CallOptions): Promise<Exclude<ActionOutput<N>, V["has"]>>;
+  (...given: Arguments<N, V["otherwise"]>): Promise<Extract<ActionOutput<N>, V["has"]>>;
   (...given: Arguments<N>): Promise<ActionOutput<N>>;
 };
 
