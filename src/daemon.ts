@@ -35,6 +35,7 @@ import { type Bounds, Retention } from "./runtime/retention.ts";
 import { runOfToken } from "./runtime/run-tokens.ts";
 import { Rituals } from "./runtime/rituals.ts";
 import type { Runtime } from "./runtime/runtime.ts";
+import { Screens } from "./runtime/screens.ts";
 import { LiveSessions } from "./runtime/sessions.ts";
 import { Terminals } from "./runtime/terminal.ts";
 import { Watches } from "./runtime/watch.ts";
@@ -107,6 +108,8 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       limits: () => loadConfig(home).config.limits,
     });
     const reader = new LogReader(store, growth);
+    const workerFile = join(dirname(program), "serve-screens.js");
+    const screens = new Screens({ store, sessions, reader, workerFile });
     const terminals = new Terminals(sessions, reader, growth);
     for (const problem of loadConfig(home).problems) log.warn({ code: "config_problem" }, problem);
     const retention = new Retention({ store, log, bounds: () => boundsOf(home) });
@@ -128,6 +131,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       casts: new Casts(store, growth),
       watches: new Watches(store, growth, sessions),
       reader,
+      screens,
       growth,
       intents: store.intents,
       storeRefusal: refusalOf,
@@ -148,6 +152,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       // Those who waited have just been hung up on; they let go of the store in the turns that follow.
       await new Promise((resolve) => setTimeout(resolve, lettingGoMs));
       if (!keep) await hosts.dismiss();
+      await screens.close();
       await hosts.close();
       store.close();
       rmSync(home.socket, { force: true });
@@ -166,11 +171,12 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       return result;
     };
     const isOwners = ownerTokenCheck(home, log);
-    const identify: Services["identify"] = () => ({ kind: "owner" });
     const services: Services = {
       invoke: createInvoke(runtime, log),
       identify: (token) =>
-        token === undefined ? { kind: "owner" } : { kind: "run", ...runOfToken(store, token) },
+        token === undefined || isOwners(token)
+          ? { kind: "owner" }
+          : { kind: "run", ...runOfToken(store, token) },
       data: (identity) => dataPlaneFor(identity, { reader, sessions, terminals }),
       stop: ({ keep }) => (stopping ??= stop(keep)),
     };

@@ -3,7 +3,7 @@ import { Failure } from "../errors.ts";
 import type { LogReader } from "../runtime/reading.ts";
 import type { LiveSessions } from "../runtime/sessions.ts";
 import type { Terminals } from "../runtime/terminal.ts";
-import { requireDescendant, requireSameProject } from "./authority.ts";
+import { projectOf, requireDescendant, requireSameProject } from "./authority.ts";
 import type { Identity } from "./capability.ts";
 
 export interface Plane {
@@ -20,7 +20,18 @@ export function dataPlaneFor(identity: Identity, { reader, sessions, terminals }
       for (const session of named ?? []) requireSession(session);
       return reader.follow(named, afterSeq, signal);
     },
+    changes: async function* (afterSeq: number, signal: AbortSignal) {
+      const own = projectOf(identity, sessions);
+      for await (const rows of reader.changes(afterSeq, signal)) {
+        const open = rows.filter(
+          ({ session }) => own === undefined || sessions.find(session)?.project_root === own,
+        );
+        if (open.length > 0) yield open;
+      }
+    },
     lastSeq: () => reader.lastSeq(),
+    cursorAt: (seq: number) => reader.cursorAt(seq),
+    seqOf: (cursor: string) => reader.seqOf(cursor),
     eventsPage: (...[session, from]: Parameters<LogReader["pageJson"]>) => reader.pageJson(session, from),
     output: (session: string, afterSeq: number) => reader.output(session, afterSeq),
     requireSession,
