@@ -17,6 +17,7 @@ import { type Home, prepareHome } from "./home.ts";
 import { type Log, openLog } from "./log.ts";
 import { type LoopbackAddress, addressText } from "./loopback-address.ts";
 import { ensureOwnerToken, isOwnerToken } from "./owner-token.ts";
+import { createMcpEndpoint } from "./mcp/endpoint.ts";
 import { createClient, isNotListening } from "./rpc/client.ts";
 import { listen } from "./rpc/listener.ts";
 import { listenOnLoopback } from "./rpc/loopback.ts";
@@ -171,13 +172,23 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       return result;
     };
     const isOwners = ownerTokenCheck(home, log);
+    const invoke = createInvoke(runtime, log);
     const services: Services = {
-      invoke: createInvoke(runtime, log),
+      invoke,
       identify: (token) =>
         token === undefined || isOwners(token)
           ? { kind: "owner" }
           : { kind: "run", ...runOfToken(store, token) },
       data: (identity) => dataPlaneFor(identity, { reader, sessions, terminals }),
+      mcp: createMcpEndpoint({
+        version,
+        invoke,
+        changes: async function* (identity, signal) {
+          const { follow, lastSeq } = dataPlaneFor(identity, { reader, sessions, terminals });
+          for await (const events of follow(undefined, lastSeq(), signal)) yield* events;
+        },
+        trouble: (err) => log.debug({ err }, "an MCP client's request failed"),
+      }),
       stop: ({ keep }) => (stopping ??= stop(keep)),
     };
     const bind = async (): Promise<FastifyInstance[]> => {

@@ -6,7 +6,11 @@ import { type Screen, createScreen } from "./text/screen.ts";
 
 const screens = new Map<number, Screen>();
 
-parentPort?.on("message", (message) => void serve(screenRequest.parse(message)));
+/** Tasks are done one after the other: a window is resized between what was printed before and after. */
+let done = Promise.resolve();
+parentPort?.on("message", (message) => {
+  done = done.then(() => serve(screenRequest.parse(message)));
+});
 
 async function serve({ id, screen: number, task, steps }: Request): Promise<void> {
   const screen = screens.get(number) ?? createScreen(initialTerminalSize);

@@ -1,5 +1,4 @@
 /** What of the data plane (streams, raw output, terminals) is open to a caller: the same as the actions leave to it. */
-import { Failure } from "../errors.ts";
 import type { LogReader } from "../runtime/reading.ts";
 import type { LiveSessions } from "../runtime/sessions.ts";
 import type { Terminals } from "../runtime/terminal.ts";
@@ -16,9 +15,11 @@ export function dataPlaneFor(identity: Identity, { reader, sessions, terminals }
   const requireSession = (session: string): void => requireSameProject(identity, session, sessions);
   return {
     follow: (named: readonly string[] | undefined, afterSeq: number, signal: AbortSignal) => {
-      if (named === undefined && identity.kind !== "owner") throw unnamed();
       for (const session of named ?? []) requireSession(session);
-      return reader.follow(named, afterSeq, signal);
+      const events = reader.follow(named, afterSeq, signal);
+      return named === undefined && identity.kind !== "owner"
+        ? ofProject(identity, sessions, events)
+        : events;
     },
     changes: async function* (afterSeq: number, signal: AbortSignal) {
       const own = projectOf(identity, sessions);
@@ -47,7 +48,16 @@ export function dataPlaneFor(identity: Identity, { reader, sessions, terminals }
   };
 }
 
-const unnamed = (): Failure =>
-  new Failure("not_permitted", "the events of all sessions are the owner's alone", {
-    hint: "Name the sessions to follow: those of your own project.",
-  });
+/** Of all that happens what the caller may see. */
+async function* ofProject<E extends { readonly session: string }>(
+  identity: Identity,
+  sessions: LiveSessions,
+  pages: AsyncIterable<E[]>,
+): AsyncGenerator<E[]> {
+  const own = projectOf(identity, sessions);
+  const isSeen = ({ session }: E): boolean => sessions.find(session)?.project_root === own;
+  for await (const events of pages) {
+    const seen = events.filter(isSeen);
+    if (seen.length > 0) yield seen;
+  }
+}

@@ -300,13 +300,19 @@ async function* reachable(response: IncomingMessage, endpoint: Endpoint): AsyncG
 export const isNotListening = (error: unknown): boolean =>
   error instanceof Failure && error.code === "runtime_unavailable" && error.details?.["isGone"] === true;
 
+/** Whether the failure says that this process was not let out, whoever listens there. */
+export const isForbidden = (error: unknown): error is Failure =>
+  error instanceof Failure && error.code === "runtime_unavailable" && error.details?.["isForbidden"] === true;
+
 function unreachable(endpoint: Endpoint, cause: Error): Failure {
-  const isGone = "code" in cause && ["ENOENT", "ENOTDIR", "ECONNREFUSED"].includes(String(cause.code));
+  const code = "code" in cause ? String(cause.code) : "";
+  const isGone = ["ENOENT", "ENOTDIR", "ECONNREFUSED"].includes(code);
+  const isForbidden = ["EPERM", "EACCES"].includes(code);
   const isLate = cause.cause instanceof DOMException && cause.cause.name === "TimeoutError";
   const why = isGone ? "no daemon is listening there" : isLate ? "it does not answer" : cause.message;
   return new Failure("runtime_unavailable", `cannot reach ${endpointName(endpoint)}: ${why}`, {
     hint: "Start it with coven daemon start; coven doctor says what is wrong.",
-    details: { endpoint: endpointName(endpoint), isGone },
+    details: { endpoint: endpointName(endpoint), isGone, ...(isForbidden ? { isForbidden } : {}) },
     cause,
   });
 }

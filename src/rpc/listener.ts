@@ -20,6 +20,7 @@ import { createMethods } from "./json-rpc/methods.ts";
 import { addRpc } from "./json-rpc/post.ts";
 import { rpcUpgrade } from "./json-rpc/socket.ts";
 import { addLifecycle } from "./lifecycle.ts";
+import { addMcp } from "./mcp.ts";
 import { addOpenApi } from "./openapi.ts";
 import { addOpenRpc } from "./openrpc.ts";
 import { rituals } from "./rituals.ts";
@@ -110,6 +111,7 @@ export async function createApp(services: Services, log: Log, admit?: Admit): Pr
       { prefix },
     );
   }
+  await addMcp(app, services);
   addUpgrades(app, [attachUpgrade(services, log), rpcUpgrade(rpc)], log);
   return app;
 }

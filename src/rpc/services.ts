@@ -1,9 +1,11 @@
 /** What the socket needs of the daemon; the composition root hands it in. */
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Identity, Invoke } from "../capabilities/capability.ts";
 
 /** An event's record as JSON text, with what a stream says beside it. */
 export interface SentEvent {
   readonly seq: number;
+  readonly session: string;
   readonly kind: string;
   readonly json: Buffer;
 }
@@ -83,12 +85,20 @@ export interface Stopped {
   readonly survived: readonly StoppedSession[];
 }
 
+/** Serves the clients that speak MCP over HTTP. */
+export interface McpEndpoint {
+  /** Answers a request whose body was not read yet. */
+  readonly handle: (request: IncomingMessage, response: ServerResponse, identity: Identity) => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
 export interface Services {
   readonly invoke: Invoke;
   /** Who shows this token; without one, whoever could open the socket: its owner. Throws `unauthenticated`. */
   readonly identify: (token: string | undefined) => Identity;
   /** As far as it is open to the caller. */
   readonly data: (identity: Identity) => DataPlane;
+  readonly mcp: McpEndpoint;
   /** Ends the live sessions, or leaves them to their host, and then the daemon. */
   readonly stop: (options: { readonly keep: boolean }) => Promise<Stopped>;
 }

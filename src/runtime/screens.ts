@@ -24,8 +24,8 @@ const keptOfOneMax = 3;
 const keptCellsMax = 2_000_000;
 /** Sessions drawn at once, in turns in one thread: below `keptMax`, so that one that is not in use can always go. */
 const drawnAtOnceMax = 4;
-/** Rows of the log handed over at once, up to 512 KB: about 20 ms of drawing, which others wait for. */
-const rowsAtOnce = 32;
+/** Rows of the log handed over at once, up to 256 KB: about 10 ms of drawing, which others wait for. */
+const rowsAtOnce = 16;
 /** How long the thread is kept without a call, ms: a supervisor that looks on asks more often. */
 const idleMs = 60_000;
 /** Lines of a session that has no terminal: as many as a terminal shows. */
@@ -169,19 +169,18 @@ export class Screens {
     }
   }
 
-  /** The next rows are read while the last ones are drawn, and no more than these are under way. */
+  /** Rows are read while those before them are drawn: two helpings are under way at most. */
   async #drawUpTo(kept: Kept, seq: number, signal: AbortSignal): Promise<void> {
     let drawing = Promise.resolve();
     for (let isMore = true; isMore;) {
       const rows = this.#options.store.events.terminal(kept.session, kept.place, seq, rowsAtOnce);
-      await drawing;
       requireWanted(signal);
       isMore = rows.length === rowsAtOnce;
-      if (rows.length > 0) {
-        drawing = this.#worker.draw(kept.screen, stepsOf(rows));
-        drawing.catch(() => undefined); // told where it is awaited
-      }
+      const last = drawing;
+      if (rows.length > 0) drawing = this.#worker.draw(kept.screen, stepsOf(rows));
+      drawing.catch(() => undefined); // told where it is awaited
       kept.place = isMore ? (rows.at(-1)?.seq ?? seq) : seq;
+      await last;
     }
     await drawing;
   }

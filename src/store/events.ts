@@ -26,6 +26,7 @@ export interface EventKindRow {
 /** A record as it is sent. */
 export interface EventJson {
   readonly seq: number;
+  readonly session: string;
   readonly kind: string;
   readonly json: Buffer;
 }
@@ -285,7 +286,12 @@ function firstOf<T>(
 
 const sentBytes = (record: EventRecord): number => Buffer.byteLength(JSON.stringify(record));
 
-const toJson = (row: EventRow): EventJson => ({ seq: row.seq, kind: row.kind, json: recordJson(row) });
+const toJson = (row: EventRow): EventJson => ({
+  seq: row.seq,
+  session: row.session_id,
+  kind: row.kind,
+  json: recordJson(row),
+});
 const jsonBytes = ({ json }: EventJson): number => json.length;
 
 const isMove = (payload: unknown): payload is { to: SessionStatus } =>

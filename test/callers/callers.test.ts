@@ -158,7 +158,7 @@ describe("a token", () => {
     });
   });
 
-  it("shows of lists and overviews what its project is, and no stream of everything", async () => {
+  it("shows of lists, overviews and streams what its project is, and of no other", async () => {
     const daemon = await startDaemon();
     const [project, elsewhere] = [makeProject(), makeProject()];
     const stranger = await run(daemon.client, lane(elsewhere));

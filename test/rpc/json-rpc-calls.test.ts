@@ -3,13 +3,14 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { Failure } from "../../src/errors.ts";
+import type { Method } from "../../src/rpc/json-rpc/method.ts";
+import { ownMethods } from "../../src/rpc/json-rpc/own-methods.ts";
 import { byPost, openRpc } from "../support/json-rpc.ts";
 import { read, serveMethods, waiting } from "../support/json-rpc-server.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { launch } from "../support/launch.ts";
 import { stubServices } from "../support/services.ts";
 import { send } from "../support/socket.ts";
-import { ownMethods } from "../../src/rpc/json-rpc/own-methods.ts";
 
 const own = Object.fromEntries(ownMethods.map(({ name, method }) => [name, method]));
 const call = (id: unknown, method: string, params?: unknown): object => ({
@@ -176,14 +177,31 @@ test("a peer that answers no ping is hung up on, and its calls with it", async (
   expect(await alive.ask("nothing")).toMatchObject({ error: { code: -32601 } });
 });
 
-test("who may not is refused before there is a message, and at each call when that changes", async () => {
+test("who may not is refused before there is a message, and at each call and page when that changes", async () => {
   let isKnown = false;
-  const identify = () => {
-    if (isKnown) return { kind: "owner" } as const;
-    throw new Failure("unauthenticated", "the token has ended", { hint: "Get another." });
+  let grow: () => void = () => undefined;
+  const grown = (): Promise<void> => new Promise((resolve) => (grow = resolve));
+  const services = {
+    ...stubServices,
+    identify: () => {
+      if (isKnown) return { kind: "owner" } as const;
+      throw new Failure("unauthenticated", "the token has ended", { hint: "Get another." });
+    },
+    data: () => ({
+      ...stubServices.data({ kind: "owner" }),
+      lastSeq: () => 0,
+      cursorAt: String,
+      follow: async function* () {
+        for (let seq = 1; ; seq += 1) {
+          yield [{ seq, kind: "output", json: Buffer.from(JSON.stringify({ seq })) }];
+          await grown();
+        }
+      },
+    }),
   };
-  const path = await serveMethods({ quick: read(() => "quick") }, { ...stubServices, identify });
-  const body = call(1, "quick");
+  const who: Method = { effect: "read", run: async (_, { identify }) => identify() };
+  const path = await serveMethods({ ...own, who }, services);
+  const body = call(1, "who");
   expect(await send(path, "POST", "/api/v1/rpc", { body })).toMatchObject({
     status: 401,
     body: { jsonrpc: "2.0", id: null, error: { code: 401, data: { code: "unauthenticated" } } },
@@ -192,5 +210,15 @@ test("who may not is refused before there is a message, and at each call when th
   await expect(openRpc(path, { path: "/api/v1/rpcs" })).rejects.toThrow("404");
   isKnown = true;
   expect(await send(path, "POST", "/api/v1/rpc", { body })).toMatchObject({ status: 200 });
-  await openRpc(path);
+  const rpc = await openRpc(path);
+  expect(await rpc.ask("who")).toMatchObject({ result: { kind: "owner" } });
+  expect(await rpc.ask("subscribe")).toMatchObject({ result: { subscription: "events-1" } });
+  await rpc.told("event");
+  isKnown = false;
+  expect(await rpc.ask("who")).toMatchObject({ error: { code: 401, data: { code: "unauthenticated" } } });
+  grow();
+  expect(await rpc.told("subscription_ended")).toMatchObject({
+    params: { subscription: "events-1", reason: "failed", error: { data: { code: "unauthenticated" } } },
+  });
+  expect(rpc.heard.filter((each) => JSON.stringify(each).includes('"event"'))).toHaveLength(1);
 });

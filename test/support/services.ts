@@ -21,5 +21,6 @@ export const stubServices: Services = {
     requireLive: absent,
     attach: absent,
   }),
+  mcp: { handle: absent, close: async () => undefined },
   stop: async () => absent(),
 };
