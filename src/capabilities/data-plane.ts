@@ -21,14 +21,9 @@ export function dataPlaneFor(identity: Identity, { reader, sessions, terminals }
         ? ofProject(identity, sessions, events)
         : events;
     },
-    changes: async function* (afterSeq: number, signal: AbortSignal) {
-      const own = projectOf(identity, sessions);
-      for await (const rows of reader.changes(afterSeq, signal)) {
-        const open = rows.filter(
-          ({ session }) => own === undefined || sessions.find(session)?.project_root === own,
-        );
-        if (open.length > 0) yield open;
-      }
+    changes: (afterSeq: number, signal: AbortSignal) => {
+      const rows = reader.changes(afterSeq, signal);
+      return identity.kind === "owner" ? rows : ofProject(identity, sessions, rows);
     },
     lastSeq: () => reader.lastSeq(),
     cursorAt: (seq: number) => reader.cursorAt(seq),

@@ -116,6 +116,7 @@ async function* briefly(changes: ReturnType<DataPlane["changes"]>): ReturnType<D
   for await (const rows of changes)
     yield rows.map(({ seq, session, kind }) => ({
       seq,
+      session,
       kind,
       json: Buffer.from(JSON.stringify({ session_id: session, kind })),
     }));
