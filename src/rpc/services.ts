@@ -25,6 +25,11 @@ export interface DataPlane {
     afterSeq: number,
     signal: AbortSignal,
   ) => AsyncGenerator<SentEvent[]>;
+  /** Which sessions grow, and by what kinds of events; of a run those of its own project. */
+  readonly changes: (
+    afterSeq: number,
+    signal: AbortSignal,
+  ) => AsyncGenerator<readonly { readonly seq: number; readonly session: string; readonly kind: string }[]>;
   /** The end of the log. */
   readonly lastSeq: () => number;
   /** A place in the log as text that names its store, and back. Throws `invalid_request` for one of another store. */
