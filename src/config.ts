@@ -7,6 +7,7 @@ import * as z from "zod";
 import type { Home } from "./home.ts";
 
 const daysMax = 36_500;
+const sessionsMax = 10_000;
 const megabytesMax = 100_000_000;
 
 const config = z.strictObject({
@@ -18,12 +19,27 @@ const config = z.strictObject({
       maxMegabytes: limit("megabytes", megabytesMax).default(10_000),
     })
     .prefault({}),
+  /** What sessions may launch, and how many there may be; the reasons stand with the rules, in `runtime/lineage.ts`. */
+  limits: z
+    .strictObject({
+      depth: count(100).default(3),
+      children: count(sessionsMax).default(8),
+      live: count(sessionsMax).default(32),
+      /** Far above what one machine runs at once: it ends a loop, not work. */
+      ownersLive: count(sessionsMax).default(1000),
+    })
+    .prefault({}),
 });
 export type Config = z.output<typeof config>;
 
 function limit(unit: string, max: number) {
   const error = `must be ${unit} above 0 and at most ${max}, or null for no limit`;
   return z.number({ error }).positive({ error }).max(max, { error }).nullable();
+}
+
+function count(max: number) {
+  const error = `must be a whole number from 0 to ${max}`;
+  return z.int({ error }).min(0, { error }).max(max, { error });
 }
 
 export interface Setting {

@@ -5,16 +5,22 @@
  * is bound, so that whoever can connect finds a daemon that knows its sessions.
  */
 import { closeSync, openSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { FastifyInstance } from "fastify";
 import { flockSync } from "fs-ext";
 import * as z from "zod";
+import { dataPlaneFor } from "./capabilities/data-plane.ts";
 import { createInvoke } from "./capabilities/invoke.ts";
 import { loadConfig } from "./config.ts";
 import { Failure } from "./errors.ts";
 import { type Home, prepareHome } from "./home.ts";
-import { openLog } from "./log.ts";
+import { type Log, openLog } from "./log.ts";
+import { type LoopbackAddress, addressText } from "./loopback-address.ts";
 import { createMcpEndpoint } from "./mcp/endpoint.ts";
+import { ensureOwnerToken, isOwnerToken } from "./owner-token.ts";
 import { createClient, isNotListening } from "./rpc/client.ts";
 import { listen } from "./rpc/listener.ts";
+import { listenOnLoopback } from "./rpc/loopback.ts";
 import type { Services, Stopped } from "./rpc/services.ts";
 import { Casts } from "./runtime/casts.ts";
 import { Environments } from "./runtime/environment.ts";
@@ -27,6 +33,7 @@ import { Launches } from "./runtime/launches.ts";
 import { Leftovers } from "./runtime/leftovers.ts";
 import { LogReader } from "./runtime/reading.ts";
 import { type Bounds, Retention } from "./runtime/retention.ts";
+import { runOfToken } from "./runtime/run-tokens.ts";
 import { Rituals } from "./runtime/rituals.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { LiveSessions } from "./runtime/sessions.ts";
@@ -44,17 +51,29 @@ const stopGraceMs = 2000;
 export interface Daemon {
   readonly pid: number;
   readonly socket: string;
+  /** Where it also serves on TCP, if anywhere. */
+  readonly tcp: string | undefined;
   /** Resolves when the daemon has been stopped. */
   readonly stopped: Promise<void>;
   /** Leaves the live sessions to their host and stops. */
   readonly leave: () => Promise<void>;
 }
 
-/** Starts the daemon of a home. `program` is what is run again, with `host`, as its host. */
-export async function startDaemon(home: Home, version: string, program: string): Promise<Daemon> {
+export interface DaemonStart {
+  readonly home: Home;
+  readonly version: string;
+  /** What is run again, with `host`, as its host. */
+  readonly program: string;
+  /** Where the API is to be served on TCP as well. */
+  readonly tcp: LoopbackAddress | undefined;
+}
+
+/** Starts the daemon of a home. */
+export async function startDaemon({ home, version, program, tcp }: DaemonStart): Promise<Daemon> {
   prepareHome(home);
   const log = await openLog(home.logs, "daemon");
   try {
+    if (tcp !== undefined) ensureOwnerToken(home);
     const unlock = lock(home);
     await requireFreeSocket(home);
     const store = openStore(home.ledger);
@@ -85,12 +104,18 @@ export async function startDaemon(home: Home, version: string, program: string):
       sessions,
       leftovers,
       home: home.root,
+      bin: join(dirname(program), "../bin/coven"),
+      limits: () => loadConfig(home).config.limits,
     });
     const reader = new LogReader(store, growth);
     const terminals = new Terminals(sessions, reader, growth);
     for (const problem of loadConfig(home).problems) log.warn({ code: "config_problem" }, problem);
     const retention = new Retention({ store, log, bounds: () => boundsOf(home) });
-    const daemon = { pid: process.pid, startedAt: new Date().toISOString(), socket: home.socket };
+    const daemon: { pid: number; startedAt: string; socket: string; tcp?: string } = {
+      pid: process.pid,
+      startedAt: new Date().toISOString(),
+      socket: home.socket,
+    };
     const runtime: Runtime = {
       version,
       daemon,
@@ -120,7 +145,7 @@ export async function startDaemon(home: Home, version: string, program: string):
     let tellStopped: () => void = () => undefined;
     const stopped = new Promise<void>((resolve) => (tellStopped = resolve));
     const close = async (keep: boolean): Promise<void> => {
-      await (await listening).close();
+      await Promise.all((await listening).map((app) => app.close()));
       // Those who waited have just been hung up on; they let go of the store in the turns that follow.
       await new Promise((resolve) => setTimeout(resolve, lettingGoMs));
       if (!keep) await hosts.dismiss();
@@ -141,32 +166,37 @@ export async function startDaemon(home: Home, version: string, program: string):
       setImmediate(() => void close(keep));
       return result;
     };
+    const isOwners = ownerTokenCheck(home, log);
     const invoke = createInvoke(runtime, log);
+    const data: Services["data"] = (identity) => dataPlaneFor(identity, { reader, sessions, terminals });
     const services: Services = {
       invoke,
-      identify: () => ({ kind: "owner" }),
-      data: () => ({
-        follow: (sessions, afterSeq, signal) => reader.follow(sessions, afterSeq, signal),
-        lastSeq: () => reader.lastSeq(),
-        eventsPage: (session, from) => reader.pageJson(session, from),
-        output: (session, afterSeq) => reader.output(session, afterSeq),
-        requireSession: (session) => void sessions.get(session),
-        requireLive: (session) => sessions.requireLive(session),
-        attach: (session, wanted, told) => terminals.attach(session, wanted, told),
-      }),
+      identify: (token) =>
+        token === undefined ? { kind: "owner" } : { kind: "run", ...runOfToken(store, token) },
+      data,
       mcp: createMcpEndpoint({
         version,
         invoke,
-        changes: async function* (signal) {
-          for await (const events of reader.follow(undefined, reader.lastSeq(), signal)) yield* events;
-        },
+        follow: (identity, signal) => data(identity).follow(undefined, reader.lastSeq(), signal),
         trouble: (err) => log.debug({ err }, "an MCP client's request failed"),
       }),
       stop: ({ keep }) => (stopping ??= stop(keep)),
     };
-    const listening = listen(home.socket, services, log);
-    await listening;
-    log.info({ pid: process.pid, socket: home.socket, version }, "socket bound");
+    const bind = async (): Promise<FastifyInstance[]> => {
+      if (tcp === undefined) return [await listen(home.socket, services, log)];
+      // The port first, which somebody else may have: a daemon that cannot serve there does not serve at all.
+      const loopback = await listenOnLoopback({ address: tcp, services, isOwnerToken: isOwners, log });
+      daemon.tcp = addressText(loopback.address);
+      return [loopback.app, await listen(home.socket, services, log)];
+    };
+    const listening = bind();
+    await listening.catch(async (error: unknown) => {
+      await hosts.close();
+      store.close();
+      unlock();
+      throw error;
+    });
+    log.info({ ...daemon, version }, "socket bound");
     const served = healthAnswer.parse(
       await createClient({ kind: "socket", path: home.socket }, "daemon").health(),
     );
@@ -176,6 +206,7 @@ export async function startDaemon(home: Home, version: string, program: string):
     return {
       pid: process.pid,
       socket: home.socket,
+      tcp: daemon.tcp,
       stopped,
       leave: async () => {
         await (stopping ??= stop(true));
@@ -187,6 +218,18 @@ export async function startDaemon(home: Home, version: string, program: string):
     throw error;
   }
 }
+
+/** A token file that is not the owner's alone makes nobody an owner; strangers are not told why. */
+const ownerTokenCheck =
+  (home: Home, log: Log) =>
+  (token: string): boolean => {
+    try {
+      return isOwnerToken(home, token);
+    } catch (err) {
+      log.warn({ err, code: "home_unsafe" }, "the owner's token does not count");
+      return false;
+    }
+  };
 
 const dayMs = 24 * 60 * 60 * 1000;
 

@@ -42,6 +42,7 @@ export const failures = {
   store_unusable: { http: 500, exit: 78, retry: false },
   foreign_daemon: { http: 500, exit: 78, retry: false },
   daemon_running: { http: 409, exit: 78, retry: false },
+  address_unavailable: { http: 500, exit: 78, retry: false },
   wrong_node: { http: 500, exit: 78, retry: false },
 } as const;
 

@@ -18,6 +18,8 @@ export interface Home {
   readonly reserve: string;
   readonly adapters: string;
   readonly config: string;
+  /** The owner's token, see `owner-token.ts`. */
+  readonly token: string;
   readonly logs: string;
   readonly isDefault: boolean;
 }
@@ -37,6 +39,7 @@ export function locateHome(env: NodeJS.ProcessEnv): Home {
     reserve: join(root, "reserve"),
     adapters: join(root, "adapters"),
     config: join(root, "config.json"),
+    token: join(root, "token"),
     logs: join(root, "logs"),
     isDefault: !named,
   };

@@ -1,4 +1,5 @@
 /** argv → the verb. Loads only what that verb needs: the host no web server, the CLI neither store nor pty. */
+import { randomUUID } from "node:crypto";
 import { failures } from "./errors.ts";
 import { locateHome } from "./home.ts";
 import manifest from "../package.json" with { type: "json" };
@@ -11,14 +12,14 @@ try {
   if (verb === "host") {
     const { serveHost } = await import("./serve-host.ts");
     await serveHost(locateHome(process.env));
-  } else if (verb === "daemon" && rest.length === 1 && rest[0] === "serve") {
+  } else if (verb === "daemon" && isServe(rest)) {
     const { serveDaemon } = await import("./serve-daemon.ts");
-    process.exitCode = await serveDaemon(locateHome(process.env), version, program);
+    process.exitCode = await serveDaemon({ home: locateHome(process.env), version, program, tcp: rest[2] });
   } else if (verb === "mcp" && rest.length === 0) {
     const { serveStdio } = await import("./mcp/stdio.ts");
     await serveStdio({
       version,
-      client: process.env["CLAUDE_CODE_SESSION_ID"] ?? "stdio",
+      client: process.env["CLAUDE_CODE_SESSION_ID"] ?? randomUUID(),
       bridge: async () => (await import("./mcp-bridge.ts")).bridgeToDaemon(process.env, program),
     });
     process.exit();
@@ -33,4 +34,10 @@ try {
     `coven: wrong_node: built for another Node than this ${process.version}. In the folder of Coven run: npm rebuild && npm run build\n`,
   );
   process.exitCode = failures.wrong_node.exit;
+}
+
+/** `daemon serve [--tcp ADDRESS]`, as the CLI spells it when it starts a daemon; every other spelling is its to read. */
+function isServe([word, flag, address, ...more]: readonly string[]): boolean {
+  if (word !== "serve" || more.length > 0) return false;
+  return flag === undefined || (flag === "--tcp" && address !== undefined && !address.startsWith("-"));
 }

@@ -7,7 +7,7 @@ export function bridgeToDaemon(environment: NodeJS.ProcessEnv, program: string):
   const { home, endpoint, isOwn } = locate({}, env);
   const startDaemon = async (): Promise<unknown> => {
     const { startDaemon: start } = await import("./cli/daemon-process.ts");
-    return start(home, program, env);
+    return start({ home, program, env });
   };
   return createBridge({ endpoint, startDaemon: isOwn ? startDaemon : undefined, env });
 }

@@ -36,7 +36,13 @@ export const health = capability({
     /** Tells this daemon from the published one, which speaks the same contract. */
     implementation: z.literal("coven-control"),
     capabilities: z.record(z.string(), z.unknown()),
-    daemon: z.object({ pid: z.int(), startedAt: z.string(), socket: z.string() }),
+    daemon: z.object({
+      pid: z.int(),
+      startedAt: z.string(),
+      socket: z.string(),
+      /** Where the API is also served on TCP, behind a token. */
+      tcp: z.string().optional(),
+    }),
     liveSessions: z.int(),
     /** `store_full`: nothing is launched and harnesses are paused until there is space. */
     store: z.enum(["ok", "store_full"]),

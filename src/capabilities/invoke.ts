@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import * as z from "zod";
 import { Failure } from "../errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import { authorize } from "./authority.ts";
 import type { Caller, Capability, Intent, Invoke } from "./capability.ts";
 import { type IntentKey, Intents } from "./intents.ts";
 import { capabilities } from "./registry.ts";
@@ -18,9 +19,10 @@ export function createInvoke(runtime: Runtime, log: AuditLog): Invoke {
   const intents = new Intents(runtime);
   return async (name, input, caller) => {
     const found = findCapability(name);
-    const said = { action: name, surface: caller.surface, ...sessionOf(input) };
+    const said = { action: name, ...saidOf(caller), ...sessionOf(input) };
     try {
       const parsed = checkedInput(found, input);
+      authorize(found, parsed, caller.identity, runtime.sessions);
       const perform = async (intent: Intent | undefined): Promise<unknown> => {
         const output = await found.run(parsed, { ...runtime, caller, intent, actions: capabilities });
         return checked(found, output);
@@ -135,6 +137,10 @@ const refusals = {
     hint: "See coven logs and the system's; coven doctor looks at the disk.",
   },
 } as const satisfies Readonly<Record<Refusal, object>>;
+
+/** Who asked, for the log. */
+const saidOf = ({ surface, identity }: Caller): object =>
+  identity.kind === "owner" ? { surface } : { surface, by: identity.session };
 
 function sessionOf(input: unknown): { session?: string } {
   const isNamed =

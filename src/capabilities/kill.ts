@@ -29,7 +29,7 @@ export const kill = capability({
   tool: {
     title: "Kill a session",
     description:
-      "Stops a live agent session with all its processes, or ends what an ended one left running. Use it for an agent that is stuck or not needed any more; its log and record stay. Answers when they are gone.",
+      "Kills a live agent session with all its processes, or ends what an ended one left running. Use it for an agent that is stuck or not needed any more; its log and record stay. Answers when they are gone.",
     output: briefRecord,
   },
   positional: ["session"],

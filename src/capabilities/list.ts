@@ -2,16 +2,18 @@ import * as z from "zod";
 import { Failure } from "../errors.ts";
 import { sessionStatuses } from "../events.ts";
 import type { ListPosition, SessionRecord } from "../store/sessions.ts";
+import { listedProject } from "./authority.ts";
 import { capability } from "./capability.ts";
-import { sessionRecord } from "./records.ts";
+import { sessionId, sessionRecord } from "./records.ts";
+import { shortened } from "./shortened.ts";
 
 /** Sessions on a page when the caller names no limit, and at most. */
 const pageSize = 100;
 export const pageSizeMax = 1000;
 /** The same for a model: about 4 KB. */
 const toolPageSize = 20;
-/** Longest title in a brief list, characters. */
-const briefTitleMax = 40;
+/** Longest title in a brief list, bytes. */
+const briefTitleBytesMax = 30;
 
 export const listPage = z.object({ sessions: z.array(sessionRecord), nextCursor: z.string().nullable() });
 
@@ -29,6 +31,7 @@ export const list = capability({
     status: z.enum(sessionStatuses).optional().describe("only sessions in this state"),
     projectRoot: z.string().min(1).optional().describe("only sessions of this project"),
     label: z.string().min(1).optional().describe("only sessions with this label"),
+    parent: sessionId.optional().describe("only sessions that this one launched"),
     includeArchived: z.boolean().default(false).describe("archived sessions too"),
     limit: z.int().min(1).max(pageSizeMax).default(pageSize).describe("sessions in one answer"),
     cursor: z.string().optional().describe("nextCursor of the page before"),
@@ -50,13 +53,14 @@ export const list = capability({
     // The whole record holds what the line does, and more.
     output: listPage.extend({ sessions: z.array(briefSession.loose()) }),
   },
-  async run({ status, projectRoot, label, includeArchived, limit, cursor, detail }, { listSessions }) {
+  async run({ status, projectRoot, label, parent, includeArchived, limit, cursor, detail }, context) {
     const before = cursor === undefined ? undefined : decodePosition(cursor);
     // One more than asked for tells whether there is a next page.
-    const found = listSessions({
+    const found = context.listSessions({
       status,
-      projectRoot: projectRoot && withoutLastSlash(projectRoot),
+      projectRoot: listedProject(context, projectRoot && withoutLastSlash(projectRoot)),
       label,
+      parent,
       includeArchived,
       limit: limit + 1,
       before,
@@ -73,7 +77,7 @@ export const list = capability({
 
 const brief = ({ id, title, harness, status, labels, last_activity_at }: SessionRecord) => ({
   id,
-  title: title.length <= briefTitleMax ? title : `${title.slice(0, briefTitleMax - 1)}…`,
+  title: shortened(title, briefTitleBytesMax),
   harness,
   status,
   ...(labels.length > 0 ? { labels } : {}),

@@ -31,6 +31,9 @@ export const sessionRecord = z.object({
   harness_session_id: z.string().nullable(),
   last_activity_at: z.string(),
   caller_familiar_id: z.string().nullable(),
+  parent_id: z.string().nullable(),
+  depth: z.int(),
+  tools: z.boolean(),
 });
 
 /** What a model is shown of a session that it did something to. */

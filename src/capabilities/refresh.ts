@@ -10,7 +10,7 @@ export const refresh = capability({
   input: z.strictObject({}),
   output: z.object({ capabilities: z.int() }),
   failures: [],
-  right: "owner",
+  right: "anyone",
   tool: false,
   async run(_, context) {
     context.harnesses.refresh();

@@ -3,25 +3,31 @@ import type * as z from "zod";
 import type { RunRecord } from "../store/runs.ts";
 import type { SessionRecord } from "../store/sessions.ts";
 import type { runOutcome } from "./records.ts";
+import { shortened } from "./shortened.ts";
 
-/** Longest last message shown, bytes: it must leave room in an agent's context. The log holds all of it. */
-const messageBytesMax = 2000;
+/**
+ * Longest last message and error together, bytes: they must leave room in an agent's context. The log holds all of it.
+ * Where several sessions are shown, they share less, since more is said of them besides.
+ */
+const textBytesMax = 2000;
+const sharedBytesMax = 1500;
+/** Of each in any case: enough to know what it is about. */
+const textBytesMin = 80;
 /** Most denials named; after a few the pattern is clear. */
 const deniedMax = 10;
-/** Where many are shown together, of each: enough to know what it is about. */
-const sharedBytesMin = 80;
 
-/** `among`: with how many others it shares the room of an answer. */
+/** `among`: how many sessions share the answer. */
 export function outcomeOf(
   session: SessionRecord,
   run: RunRecord | undefined,
   among = 1,
 ): z.input<typeof runOutcome> {
   const result = run?.result;
-  const denied = result?.deniedPermissions?.slice(0, Math.max(1, Math.floor(deniedMax / among)));
-  const shorten = (text: string): string =>
-    shortened(text, Math.max(sharedBytesMin, Math.floor(messageBytesMax / among)));
+  const denied = result?.deniedPermissions?.slice(0, Math.ceil(deniedMax / among));
   const message = run?.last_message ?? result?.text;
+  const texts = message && result?.error ? 2 : 1;
+  const room = (among === 1 ? textBytesMax : sharedBytesMax) / among / texts;
+  const shorten = (text: string): string => shortened(text, Math.max(textBytesMin, Math.floor(room)));
   return {
     exitCode: session.exit_code,
     ...(run?.signal ? { signal: run.signal } : {}),
@@ -32,11 +38,4 @@ export function outcomeOf(
     ...(result?.usage ? { usage: result.usage } : {}),
     ...(result?.costUsd === undefined ? {} : { costUsd: result.costUsd }),
   };
-}
-
-function shortened(text: string, bytesMax: number): string {
-  const bytes = Buffer.from(text);
-  if (bytes.length <= bytesMax) return text;
-  // A character that was cut through at the end is left out.
-  return `${new TextDecoder().decode(bytes.subarray(0, bytesMax), { stream: true })}…`;
 }

@@ -1,11 +1,21 @@
 import * as z from "zod";
 import { isLive, leftProcess, sessionStatuses } from "../events.ts";
+import type { SessionRecord } from "../store/sessions.ts";
+import { listedProject } from "./authority.ts";
 import { capability } from "./capability.ts";
 import { runOutcome, sessionId } from "./records.ts";
 import { outcomeOf } from "./run-outcome.ts";
 
-/** Live sessions named in an overview: a screenful. */
+/** Live sessions named in an overview, and children of one session: a screenful. */
 const namedMax = 20;
+
+const brief = z.object({
+  id: z.string(),
+  title: z.string(),
+  harness: z.string(),
+  status: z.enum(sessionStatuses),
+  lastActivityAt: z.string(),
+});
 
 const session = runOutcome.extend({
   id: z.string(),
@@ -26,6 +36,10 @@ const session = runOutcome.extend({
   leftBehind: z.array(leftProcess).optional(),
   /** Present while the disk is full: the harness is paused, and goes on when there is space. */
   store: z.literal("store_full").optional(),
+  /** The session that launched it; null for the owner. */
+  parent: z.string().nullable(),
+  /** Those it launched itself, newest first, as far as they fit. */
+  children: z.array(brief).optional(),
   createdAt: z.string(),
   lastActivityAt: z.string(),
   endedAt: z.string().nullable(),
@@ -36,15 +50,7 @@ const overview = z.object({
   live: z.int(),
   /** Present while the disk is full: harnesses are paused, and go on when there is space. */
   store: z.literal("store_full").optional(),
-  sessions: z.array(
-    z.object({
-      id: z.string(),
-      title: z.string(),
-      harness: z.string(),
-      status: z.string(),
-      lastActivityAt: z.string(),
-    }),
-  ),
+  sessions: z.array(brief),
   cursor: z.string(),
 });
 
@@ -64,32 +70,18 @@ export const status = capability({
     core: true,
   },
   positional: ["session"],
-  async run({ session: id }, { sessions, leftovers, reader, listSessions, liveCount, storeState }) {
+  async run({ session: id }, context) {
+    const { sessions, leftovers, reader, listSessions, liveCount, storeState } = context;
     const cursor = reader.cursorAt(reader.lastSeq());
     const store = storeState() === "store_full" ? { store: "store_full" as const } : {};
     if (id === undefined) {
-      const recent = {
-        projectRoot: undefined,
-        label: undefined,
-        includeArchived: true,
-        limit: namedMax,
-        before: undefined,
-      };
-      return {
-        live: liveCount(),
-        ...store,
-        sessions: listSessions({ ...recent, status: "running" }).map((live) => ({
-          id: live.id,
-          title: live.title,
-          harness: live.harness,
-          status: live.status,
-          lastActivityAt: live.last_activity_at,
-        })),
-        cursor,
-      };
+      const projectRoot = listedProject(context, undefined);
+      const live = listSessions({ ...newest, status: "running", projectRoot });
+      return { live: liveCount(projectRoot), ...store, sessions: live.map(inBrief), cursor };
     }
     const record = sessions.get(id);
     const run = sessions.newestRun(id);
+    const children = listSessions({ ...newest, parent: id });
     const left = leftovers.leftBehind(id).map(({ pid, command }) => ({ pid, command }));
     return {
       id,
@@ -108,10 +100,30 @@ export const status = capability({
       pid: isLive(record.status) ? (run?.pid ?? null) : null,
       ...(left.length > 0 ? { leftBehind: left } : {}),
       ...store,
+      parent: record.parent_id,
+      ...(children.length > 0 ? { children: children.map(inBrief) } : {}),
       createdAt: record.created_at,
       lastActivityAt: record.last_activity_at,
       endedAt: run?.ended_at ?? null,
       cursor,
     };
   },
+});
+
+const newest = {
+  status: undefined,
+  projectRoot: undefined,
+  label: undefined,
+  parent: undefined,
+  includeArchived: true,
+  limit: namedMax,
+  before: undefined,
+};
+
+const inBrief = ({ id, title, harness, status, last_activity_at }: SessionRecord): z.input<typeof brief> => ({
+  id,
+  title,
+  harness,
+  status,
+  lastActivityAt: last_activity_at,
 });

@@ -4,14 +4,15 @@ import { sessionStatuses } from "../events.ts";
 import { capability } from "./capability.ts";
 import { runOutcome, sessionId } from "./records.ts";
 import { outcomeOf } from "./run-outcome.ts";
+import { shortened } from "./shortened.ts";
 
 /** Most sessions in one wait: what one supervisor runs at once, with room. */
 const sessionsMax = 256;
 /** Longest wait that can be asked for: a day. Without a limit it lasts until the caller leaves. */
 const timeoutMsMax = 24 * 60 * 60 * 1000;
 
-/** Longest title shown, characters. */
-const titleCharactersMax = 60;
+/** Longest title shown, bytes. */
+const titleBytesMax = 40;
 
 /** Of one wait by a model, ms: unless told, and at most. Its client gives a call up after 300 s. */
 const toolTimeoutMs = 25_000;
@@ -105,7 +106,7 @@ export const watch = capability({
           id,
           met,
           status: session.status,
-          title: shortTitle(session.title),
+          title: shortened(session.title, titleBytesMax),
           ...(line === undefined ? {} : { line }),
           ...outcomeOf(session, sessions.newestRun(id), sightings.length),
         };
@@ -120,6 +121,3 @@ const hints = {
   waiting: "It goes on. Call watch again with this cursor.",
   gone: "It cannot happen any more: see the status of each session.",
 } as const;
-
-const shortTitle = (title: string): string =>
-  title.length <= titleCharactersMax ? title : `${title.slice(0, titleCharactersMax - 1)}…`;

@@ -74,6 +74,10 @@ function commandOf(
 
 const groupSummaries: ReadonlyMap<string, string> = new Map([
   ["daemon", "The daemon: start, stop, restart and its status."],
+  [
+    "mcp",
+    "The MCP server for Claude Code, Codex and other clients: alone it serves on standard input and output.",
+  ],
 ]);
 
 const isGroup = (verb: string): boolean => groupSummaries.has(verb);
@@ -149,7 +153,7 @@ function prepare({ options }: Given, version: string, program: string): Cli {
       } catch (error) {
         if (!where.isOwn || !isNotListening(error)) throw error;
         const { startDaemon } = await import("./daemon-process.ts");
-        await startDaemon(where.home, program, env);
+        await startDaemon({ home: where.home, program, env });
         return client.call(action, args, callOptions);
       }
     },

@@ -54,17 +54,21 @@ export async function healthSoon(client: Client): Promise<Health | undefined> {
   }
 }
 
+export interface DaemonStart {
+  readonly home: Home;
+  readonly program: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Where it is to serve on TCP as well. */
+  readonly tcp?: string | undefined;
+}
+
 /** Starts the daemon of a home and waits until it answers. Throws why it did not start. */
-export async function startDaemon(
-  home: Home,
-  program: string,
-  env: Readonly<Record<string, string>>,
-): Promise<Health> {
+export async function startDaemon({ home, program, env, tcp }: DaemonStart): Promise<Health> {
   prepareHome(home);
   const crashLog = join(home.logs, "crash.log");
   const output = openSync(crashLog, "a", 0o600);
   const startsAt = fstatSync(output).size;
-  const child = spawn(process.execPath, [program, "daemon", "serve"], {
+  const child = spawn(process.execPath, [program, ...serveWords(tcp)], {
     detached: true,
     stdio: ["ignore", output, output],
     cwd: home.root,
@@ -97,6 +101,13 @@ export async function startDaemon(
     },
   );
 }
+
+/** What is behind the program's name where it is to be a daemon. */
+export const serveWords = (tcp: string | undefined): string[] => [
+  "daemon",
+  "serve",
+  ...(tcp === undefined ? [] : ["--tcp", tcp]),
+];
 
 /** The failure a daemon printed before it ended. */
 function reasonIn(printed: string, crashLog: string): Failure {

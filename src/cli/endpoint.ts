@@ -1,4 +1,5 @@
 /** Which daemon is meant: flags before COVEN_URL and COVEN_TOKEN, those before COVEN_HOME, `~/.coven` otherwise. */
+import { callersToken } from "../caller-token.ts";
 import { Failure } from "../errors.ts";
 import { type Home, locateHome } from "../home.ts";
 import type { Endpoint } from "../rpc/client.ts";
@@ -24,11 +25,11 @@ export function locate(flags: WhereFlags, env: NodeJS.ProcessEnv): Where {
   const home = locateHome(flags.home === undefined ? env : { ...env, COVEN_HOME: flags.home });
   // A home that was named by hand is nearer than a URL that happens to be in the environment.
   const url = flags.url ?? (flags.home === undefined ? env["COVEN_URL"] : undefined);
-  const token = flags.token ?? env["COVEN_TOKEN"];
   if (url === undefined || url === "") {
+    const token = flags.token ?? callersToken(env, home.root);
     return { home, endpoint: { kind: "socket", path: home.socket, ...tokenOf(token) }, isOwn: true };
   }
-  return { home, endpoint: endpointOf(url, token), isOwn: false };
+  return { home, endpoint: endpointOf(url, flags.token ?? env["COVEN_TOKEN"]), isOwn: false };
 }
 
 function endpointOf(text: string, token: string | undefined): Endpoint {

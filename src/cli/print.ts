@@ -69,8 +69,28 @@ function sessionTable(sessions: readonly SessionRecord[]): string {
   if (sessions.length === 0) return "no sessions; coven run <harness> <prompt> launches one\n";
   const rank = ({ status }: SessionRecord): number => (isLive(status) ? 0 : 1);
   const sorted = [...sessions].sort((one, other) => rank(one) - rank(other));
-  const rows = sorted.map(({ id, status, harness, created_at, title, archived_at }) => [
-    shortId(id),
+  return rowsOf(sorted.map((session) => ({ session, level: 0 })));
+}
+
+/** Each session below the one that launched it; one whose launcher is not listed stands by itself. */
+export function sessionTree(sessions: readonly SessionRecord[]): string {
+  const listed = new Set(sessions.map(({ id }) => id));
+  const below = (parent: string, level: number): Row[] =>
+    sessions
+      .filter(({ parent_id }) => parent_id === parent)
+      .flatMap((session) => [{ session, level }, ...below(session.id, level + 1)]);
+  const roots = sessions.filter(({ parent_id }) => parent_id === null || !listed.has(parent_id));
+  return rowsOf(roots.flatMap((session) => [{ session, level: 0 }, ...below(session.id, 1)]));
+}
+
+interface Row {
+  readonly session: SessionRecord;
+  readonly level: number;
+}
+
+function rowsOf(sessions: readonly Row[]): string {
+  const rows = sessions.map(({ session: { id, status, harness, created_at, title, archived_at }, level }) => [
+    "  ".repeat(level) + shortId(id),
     archived_at === null ? status : `${status} (archived)`,
     harness,
     age(created_at),
@@ -113,6 +133,13 @@ const oneStatus = (shown: OneStatus): string =>
     ["cwd", shown.cwd === shown.projectRoot ? null : shown.cwd],
     ["pid", shown.pid],
     ["runs", shown.runs],
+    ["launched by", shown.parent],
+    [
+      "has launched",
+      shown.children
+        ?.map(({ id, status, title }) => `${shortId(id)} ${status} ${oneLine(title, 30)}`)
+        .join("; "),
+    ],
     ["launched", `${shown.createdAt} (${age(shown.createdAt)} ago)`],
     ["last activity", `${shown.lastActivityAt} (${age(shown.lastActivityAt)} ago)`],
     ["ended", shown.endedAt],

@@ -12,6 +12,8 @@ const written: ReadonlyMap<string, () => Promise<readonly Verb[]>> = new Map([
   ["input", async () => [(await import("./verbs/input.ts")).input]],
   ["output", async () => [(await import("./verbs/output.ts")).output]],
   ["daemon", async () => (await import("./verbs/daemon.ts")).daemonVerbs],
+  ["mcp", async () => [(await import("./verbs/mcp-install.ts")).mcpInstall]],
+  ["token", async () => [(await import("./verbs/token.ts")).token]],
   ["logs", async () => [(await import("./verbs/logs.ts")).logs]],
   ["prune", async () => [(await import("./verbs/prune.ts")).prune]],
   ["config", async () => [(await import("./verbs/config.ts")).config]],

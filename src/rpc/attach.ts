@@ -172,7 +172,8 @@ function tell(socket: WebSocket, message: object): void {
   if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(message));
 }
 
-function refuseUpgrade(stream: Duplex, failure: Failure): void {
+/** Answers instead of upgrading, as any other request is answered. */
+export function refuseUpgrade(stream: Duplex, failure: Failure): void {
   const { http } = failures[failure.code];
   const body = JSON.stringify({ error: wireFailure(failure) });
   const head = [
@@ -180,6 +181,7 @@ function refuseUpgrade(stream: Duplex, failure: Failure): void {
     "Connection: close",
     "Content-Type: application/json",
     `Content-Length: ${Buffer.byteLength(body)}`,
+    ...(failure.code === "unauthenticated" ? ["WWW-Authenticate: Bearer"] : []),
   ];
   stream.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }

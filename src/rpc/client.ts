@@ -192,7 +192,8 @@ function targetOf(endpoint: Endpoint): Omit<RequestOptions, "headers"> & { heade
   if (endpoint.kind === "socket")
     return { socketPath: endpoint.path, headers: { host: "coven", ...authorization } };
   const { hostname, port } = endpoint.url;
-  return { hostname, port, headers: authorization };
+  // A URL writes [::1] for the address ::1.
+  return { hostname: hostname.replace(/^\[(.*)\]$/, "$1"), port, headers: authorization };
 }
 
 export const endpointName = (endpoint: Endpoint): string =>

@@ -15,7 +15,9 @@ const launchPolicy = z.strictObject({
 const conversation = z.object({ mode: z.enum(["init", "resume"]), id: z.string().trim().min(1) });
 
 /** What the route takes: the arguments of `run`, with a terminal as the default, and the two published records. */
-export const launchBody = run.input.extend({
+export const launchBody = run.input.omit({ lanes: true }).extend({
+  harness: run.input.shape.harness.unwrap(),
+  prompt: run.input.shape.prompt.unwrap(),
   launchMode: run.input.shape.launchMode.unwrap().default("interactive"),
   launchPolicy: launchPolicy.optional(),
   conversation: conversation.optional(),

@@ -1,14 +1,15 @@
 /**
- * The socket of the API: HTTP/1.1 on `$COVEN_HOME/coven.sock`, the owner's alone.
+ * The socket of the API: HTTP/1.1 on `$COVEN_HOME/coven.sock`, the owner's alone; `loopback.ts` has it on TCP.
  *
  * A request is decoded, the action invoked, the answer encoded; no rule of an action stands here. The HTTP library's
  * habits are bent to the published daemon's: ids are bytes and never decoded, a body is JSON whatever its content type
  * says, a wrong method is 404, every route also answers without its prefix, what is no HTTP is hung up on, and so is,
  * after its answer, whoever does not ask to be kept.
  */
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import { Failure } from "../errors.ts";
+import { Failure, failures } from "../errors.ts";
 import { makePrivate } from "../home.ts";
 import type { Log } from "../log.ts";
 import { addActions } from "./actions.ts";
@@ -27,7 +28,7 @@ import { acceptConstraint, addStreams } from "./streams.ts";
 const idCharactersMax = 16 * 1024;
 
 /** Connections that may wait to be accepted: a thousand at once are no reason to refuse one. */
-const waitingConnectionsMax = 1024;
+export const waitingConnectionsMax = 1024;
 /** How long a client may take to send its headers, and a whole request, ms: the published limit. */
 const requestMsMax = 60_000;
 /** How often those are looked for that take longer, ms. */
@@ -35,8 +36,19 @@ const lateCheckMs = 1000;
 
 const apiPrefix = "/api/v1";
 
+/** Throws for a request that is not let in, before anything of it but its head is read. */
+export type Admit = (request: IncomingMessage) => void;
+
 /** Binds the socket; resolves once it serves. */
 export async function listen(socket: string, services: Services, log: Log): Promise<FastifyInstance> {
+  const app = await createApp(services, log);
+  await app.listen({ path: socket, backlog: waitingConnectionsMax });
+  makePrivate(socket);
+  return app;
+}
+
+/** Everything that is served, wherever it is bound. Whoever reaches it is let in, unless `admit` says otherwise. */
+export async function createApp(services: Services, log: Log, admit?: Admit): Promise<FastifyInstance> {
   const app = fastify({
     bodyLimit: bodyBytesMax,
     rewriteUrl: ({ url = "" }) => withRawPath(url),
@@ -66,7 +78,9 @@ export async function listen(socket: string, services: Services, log: Log): Prom
     asPublished(request, reply);
     done();
   });
+  if (admit) app.addHook("onRequest", async ({ raw }) => admit(raw));
   app.addHook("onSend", (_, reply, payload, done) => {
+    if (reply.statusCode === failures.unauthenticated.http) reply.header("www-authenticate", "Bearer");
     if (reply.getHeader("content-type") === "application/json; charset=utf-8")
       reply.header("content-type", "application/json");
     done(null, payload);
@@ -90,8 +104,6 @@ export async function listen(socket: string, services: Services, log: Log): Prom
   }
   addAttach(app, services, log);
   await addMcp(app, services);
-  await app.listen({ path: socket, backlog: waitingConnectionsMax });
-  makePrivate(socket);
   return app;
 }
 

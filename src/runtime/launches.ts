@@ -1,41 +1,15 @@
-/** Launching: what must be true before a harness is started, the record that is written first, and the spawn. */
-import { randomUUID } from "node:crypto";
+/** Launching: the record that is written first, then the spawn, of one session or of several at once. */
 import { Failure } from "../errors.ts";
 import type { SessionRecord } from "../store/sessions.ts";
 import type { Store } from "../store/store.ts";
-import { redactText } from "../text/redact.ts";
-import type { Environment, Environments } from "./environment.ts";
+import type { Environment } from "./environment.ts";
 import type { Growth } from "./growth.ts";
-import type { HarnessCatalog } from "./harness-catalog.ts";
-import type { LaunchMode, Permission } from "./harness/harness.ts";
 import type { HostLink } from "./host/link.ts";
-import type { LaunchSpec } from "./host/protocol.ts";
 import type { HostPool } from "./host-pool.ts";
+import { type LaunchInput, type Preparation, type Prepared, prepare } from "./launch-preparation.ts";
 import type { Leftovers } from "./leftovers.ts";
-import { canonicalDirectory, resolvePlace } from "./project-root.ts";
+import { type LaunchLimits, requireRoom } from "./lineage.ts";
 import type { LiveSessions, Remember } from "./sessions.ts";
-
-/** Longest title, characters: what a list can show. Less of a prompt serves as one when the caller gives none. */
-const titleCharactersMax = { given: 500, prompt: 200 } as const;
-
-export interface LaunchInput {
-  readonly harness: string;
-  readonly projectRoot: string;
-  readonly prompt: string;
-  readonly cwd?: string | undefined;
-  readonly title?: string | undefined;
-  readonly model?: string | undefined;
-  readonly launchMode: LaunchMode;
-  readonly permission?: Permission | undefined;
-  readonly addDirs: readonly string[];
-  readonly labels: readonly string[];
-  readonly conversationId?: string | undefined;
-  readonly familiarId?: string | undefined;
-  readonly callerFamiliarId?: string | undefined;
-  /** The harness's own conversation: the one to resume, or the id a new one is to get. */
-  readonly harnessSessionId?: string | undefined;
-  readonly resume?: boolean | undefined;
-}
 
 export interface Launched {
   readonly session: SessionRecord;
@@ -44,15 +18,21 @@ export interface Launched {
   readonly cursorSeq: number;
 }
 
-export interface LaunchesOptions {
+/** Who launches, and from where. */
+export interface Launcher {
+  readonly env: Environment | undefined;
+  /** The session whose run launches; undefined for the owner. */
+  readonly parent: string | undefined;
+  readonly remember?: Remember | undefined;
+}
+
+export interface LaunchesOptions extends Preparation {
   readonly store: Store;
   readonly growth: Growth;
   readonly hosts: HostPool;
-  readonly harnesses: HarnessCatalog;
-  readonly environments: Environments;
   readonly sessions: LiveSessions;
   readonly leftovers: Leftovers;
-  readonly home: string;
+  readonly limits: () => LaunchLimits;
 }
 
 export class Launches {
@@ -71,15 +51,16 @@ export class Launches {
   }
 
   /** Checks everything that can be known before, writes the record, then has a host spawn the harness. */
-  launch(
-    input: LaunchInput,
-    callersEnv: Environment | undefined,
-    remember: Remember = ignore,
-  ): Promise<Launched> {
-    const launch = this.#launch(input, callersEnv, remember);
-    const settled = launch.then(ignore, ignore).finally(() => this.#underWay.delete(settled));
-    this.#underWay.add(settled);
-    return launch;
+  launch(input: LaunchInput, launcher: Launcher): Promise<Launched> {
+    return this.#counted(this.#launch(input, launcher));
+  }
+
+  /**
+   * The same for several: all are checked, then all are written down at once, then all are spawned. One that cannot be
+   * spawned is told by its record; throws only where none could.
+   */
+  launchLanes(inputs: readonly LaunchInput[], launcher: Launcher): Promise<Launched[]> {
+    return this.#counted(this.#launchLanes(inputs, launcher));
   }
 
   /** What an earlier launch of the session answered, for a caller that did not get its answer. */
@@ -89,122 +70,103 @@ export class Launches {
     return { session, runId: runs.newest(id)?.id ?? "", cursorSeq: events.firstSeq(id) - 1 };
   }
 
-  async #launch(
-    input: LaunchInput,
-    callersEnv: Environment | undefined,
-    remember: Remember,
-  ): Promise<Launched> {
-    const { harnesses, environments, hosts, store, sessions } = this.#options;
-    const place = resolvePlace(input.projectRoot, input.cwd);
-    const addDirs = [...new Set(input.addDirs.map((dir) => canonicalDirectory("addDirs", dir)))];
-    const permission =
-      input.permission ?? (input.launchMode === "interactive" ? undefined : "workspace-write");
-    const plan = harnesses.get(input.harness).plan({
-      mode: input.launchMode,
-      prompt: input.prompt,
-      model: input.model,
-      permission,
-      addDirs,
-      conversation: {
-        kind: input.resume === true ? "resume" : "new",
-        id: input.harnessSessionId ?? randomUUID(),
-      },
-    });
-    const env = await environments.forCaller(callersEnv);
-    const { file, version } = await harnesses.find(input.harness, env);
+  /** The same of several, by the first of them. */
+  launchedLanes(first: string): Launched[] {
+    return this.#options.store.sessions.lanesOf(first).map(({ id }) => this.launched(id));
+  }
+
+  async #launch(input: LaunchInput, launcher: Launcher): Promise<Launched> {
+    const parent = this.#parentOf(launcher);
+    const prepared = await prepare(input, { env: launcher.env, parent }, this.#options);
+    const host = await this.#host();
+    const cursorSeq = await this.#write([prepared], host, launcher);
+    await this.#spawn(prepared, host);
+    return this.#answer(prepared, cursorSeq);
+  }
+
+  async #launchLanes(inputs: readonly LaunchInput[], launcher: Launcher): Promise<Launched[]> {
+    const from = { env: launcher.env, parent: this.#parentOf(launcher) };
+    const lanes: Prepared[] = [];
+    for (const input of inputs) {
+      const { session, ...lane } = await prepare(input, from, this.#options);
+      lanes.push({
+        ...lane,
+        session: { ...session, lane_of: lanes[0]?.session.id ?? session.id, lane: lanes.length },
+      });
+    }
+    const host = await this.#host();
+    const cursorSeq = await this.#write(lanes, host, launcher);
+    const spawned = await Promise.allSettled(lanes.map((lane) => this.#spawn(lane, host)));
+    const failed = spawned.flatMap((each) => (each.status === "rejected" ? [each] : []));
+    if (failed[0] && failed.length === lanes.length) throw failed[0].reason;
+    return lanes.map((lane) => this.#answer(lane, cursorSeq));
+  }
+
+  #parentOf({ parent }: Launcher): SessionRecord | undefined {
+    return parent === undefined ? undefined : this.#options.sessions.get(parent);
+  }
+
+  async #host(): Promise<HostLink> {
+    const { hosts, home } = this.#options;
     const host = await hosts.current();
+    if (hosts.storeState() === "store_full") throw storeFull(home);
+    return host;
+  }
 
-    if (hosts.storeState() === "store_full") throw storeFull(this.#options.home);
-
-    const sessionId = randomUUID();
-    const runId = randomUUID();
+  /** Answers the place in the log before them. */
+  async #write(launches: readonly Prepared[], host: HostLink, launcher: Launcher): Promise<number> {
+    const { store, growth, limits } = this.#options;
+    const [first] = launches;
+    const parent = this.#parentOf(launcher);
     const cursorSeq = store.events.lastSeq();
     await store.writeWhenFree(() => {
       if (this.#isClosed)
         throw new Failure("runtime_unavailable", "the daemon is stopping", { hint: "Start it again." });
-      remember(sessionId);
-      store.sessions.create(
-        {
-          id: sessionId,
-          project_root: place.projectRoot,
-          cwd: place.cwd,
-          harness: input.harness,
-          title: redactText(titleOf(input)),
-          launch_mode: input.launchMode,
-          permission: permission ?? null,
-          model: input.model ?? null,
-          add_dirs: addDirs,
-          labels: input.labels,
-          conversation_id: input.conversationId ?? null,
-          familiar_id: input.familiarId ?? null,
-          caller_familiar_id: input.callerFamiliarId ?? null,
-        },
-        runId,
-      );
-      store.runs.create(runId, sessionId);
-      store.runs.giveTo(runId, host.pid);
+      requireRoom(store, limits(), parent, launches.length);
+      if (first) launcher.remember?.(first.spec.sessionId);
+      for (const { session, spec, tokenHash } of launches) {
+        store.sessions.create(session, spec.runId);
+        store.runs.create(spec.runId, spec.sessionId, tokenHash);
+        store.runs.giveTo(spec.runId, host.pid);
+      }
     });
-    this.#options.growth.tell([sessionId]);
-
-    const spec: LaunchSpec = {
-      runId,
-      sessionId,
-      harness: input.harness,
-      file,
-      args: [...plan.args],
-      cwd: place.cwd,
-      env: { ...env, ...this.#runEnvironment(sessionId, runId, plan.transport) },
-      transport: plan.transport,
-      format: plan.format,
-      stdin: plan.stdin,
-      prompt: input.prompt,
-      harnessSessionId: plan.harnessSessionId,
-      version,
-      launchMode: input.launchMode,
-      permission: permission ?? null,
-      model: input.model ?? null,
-      endsIdle: input.conversationId !== undefined,
-    };
-    await host.call("launch", spec).catch((error: unknown) => this.#settle(runId, host, error));
-    return { session: sessions.get(sessionId), runId, cursorSeq };
+    growth.tell(launches.map(({ spec }) => spec.sessionId));
+    return cursorSeq;
   }
 
   /**
    * A host that lives and gave no answer has the run all the same: it is launched as far as anybody knows, its log says
    * what comes of it, and told as failed it would be launched again. Throws what went wrong otherwise.
    */
-  async #settle(runId: string, host: HostLink, error: unknown): Promise<void> {
-    const { hosts, leftovers } = this.#options;
-    const code = error instanceof Failure ? error.code : "internal_error";
-    if (code === "runtime_unavailable" && hosts.lives(host.pid)) return;
-    // The host has told the log of a launch that failed there; nobody else would tell of any other.
-    if (code !== "launch_failed")
-      await leftovers.orphanLostRuns(({ id }) => id === runId, "it could not be handed to a host");
-    throw error;
+  async #spawn({ spec }: Prepared, host: HostLink): Promise<void> {
+    try {
+      await host.call("launch", spec);
+    } catch (error) {
+      const { hosts, leftovers } = this.#options;
+      const code = error instanceof Failure ? error.code : "internal_error";
+      if (code === "runtime_unavailable" && hosts.lives(host.pid)) return;
+      // The host has told the log of a launch that failed there; nobody else would tell of any other.
+      if (code !== "launch_failed")
+        await leftovers.orphanLostRuns(({ id }) => id === spec.runId, "it could not be handed to a host");
+      throw error;
+    }
   }
 
-  #runEnvironment(sessionId: string, runId: string, transport: "pty" | "pipes"): Environment {
-    return {
-      COVEN_HOME: this.#options.home,
-      COVEN_SESSION_ID: sessionId,
-      COVEN_RUN_ID: runId,
-      ...(transport === "pty" ? { TERM: "xterm-256color" } : {}),
-    };
+  #answer({ spec }: Prepared, cursorSeq: number): Launched {
+    return { session: this.#options.sessions.get(spec.sessionId), runId: spec.runId, cursorSeq };
+  }
+
+  #counted<T>(launch: Promise<T>): Promise<T> {
+    const settled = launch.then(ignore, ignore).finally(() => this.#underWay.delete(settled));
+    this.#underWay.add(settled);
+    return launch;
   }
 }
+
+const ignore = (): void => undefined;
 
 const storeFull = (home: string): Failure =>
   new Failure("store_full", `the disk that holds ${home} is full`, {
     hint: "Free some space and launch again; live sessions are paused meanwhile and go on by themselves.",
     details: { home },
   });
-
-const ignore = (): void => undefined;
-
-const titleOf = ({ title, prompt }: LaunchInput): string =>
-  title === undefined
-    ? shorten(prompt.trim(), titleCharactersMax.prompt)
-    : shorten(title, titleCharactersMax.given);
-
-const shorten = (text: string, charactersMax: number): string =>
-  text.length <= charactersMax ? text : `${text.slice(0, charactersMax)}…`;

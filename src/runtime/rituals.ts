@@ -27,8 +27,8 @@ export class Rituals {
   async sacrifice(id: string, remember: Remember = ignore): Promise<void> {
     await this.#store.writeWhenFree(() => {
       this.#sessions.requireEnded(id, "sacrificed");
-      this.#store.sessions.remove(id);
       this.#store.intents.forgetResults(id);
+      this.#store.sessions.remove(id);
       remember(id);
     });
     this.#growth.tell([id]);

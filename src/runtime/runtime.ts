@@ -21,6 +21,8 @@ export interface DaemonIdentity {
   readonly pid: number;
   readonly startedAt: string;
   readonly socket: string;
+  /** Where the API is also served on TCP, as `127.0.0.1:4680`. */
+  readonly tcp?: string;
 }
 
 export interface Runtime {
@@ -44,7 +46,8 @@ export interface Runtime {
   /** What a harness finds in the user's folders when it is launched. */
   readonly scanHarness: (id: string) => HarnessScan;
   readonly listSessions: (filter: ListFilter) => SessionRecord[];
-  readonly liveCount: () => number;
+  /** Of one project, or of all. */
+  readonly liveCount: (projectRoot?: string) => number;
   /** Whether the log can be written to, as the hosts last said. */
   readonly storeState: () => StoreState;
 }

@@ -11,6 +11,8 @@ import type { EndsAs } from "./host/run.ts";
 import type { HostPool } from "./host-pool.ts";
 import { type SessionInput, inputFor } from "./input.ts";
 import { type Leftovers, requireNone } from "./leftovers.ts";
+import { isDescendant } from "./lineage.ts";
+import { requireUnended } from "./run-tokens.ts";
 
 /** Called inside the transaction that does what was asked, for what is to be remembered with it. */
 export type Remember = (session: string) => void;
@@ -34,6 +36,16 @@ export class LiveSessions {
 
   find(id: string): SessionRecord | undefined {
     return this.#store.sessions.find(id);
+  }
+
+  /** Throws `unauthenticated` for a run that has ended: whoever spoke for it does so no longer. */
+  requireUnended(run: string): void {
+    requireUnended(this.#store.runs.find(run));
+  }
+
+  /** Whether the session was launched by the other, or by one that it launched. */
+  isDescendant(id: string, ancestor: string): boolean {
+    return isDescendant(this.#store, id, ancestor);
   }
 
   /** Throws `session_not_found`. */

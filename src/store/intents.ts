@@ -51,7 +51,11 @@ export function openIntents({ db }: Ledger) {
     db,
     "DELETE FROM intents WHERE caller = :caller AND action = :action AND id = :id",
   );
-  const forgetResults = statement(db, "UPDATE intents SET result = NULL WHERE session_id = :session");
+  const forgetResults = statement(
+    db,
+    `UPDATE intents SET result = NULL
+     WHERE session_id = :session OR session_id = (SELECT lane_of FROM sessions WHERE id = :session)`,
+  );
   const expire = statement(db, "DELETE FROM intents WHERE created_at <= :since");
   const oldestRemembered = (): string => new Date(Date.now() - rememberedMs).toISOString();
 
@@ -67,7 +71,7 @@ export function openIntents({ db }: Ledger) {
     forget: (key: IntentKey): void => {
       forget.run({ ...key });
     },
-    /** What was answered about a session goes with it; that something was done under the intent stays known. */
+    /** What was answered about a session goes with it, and is forgotten while the session is still there; that something was done under the intent stays known. */
     forgetResults: (session: string): void => {
       forgetResults.run({ session });
     },

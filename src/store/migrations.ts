@@ -92,4 +92,17 @@ export const migrations: readonly string[] = [
   ALTER TABLE runs ADD COLUMN left_behind TEXT;
   ALTER TABLE sessions ADD COLUMN caller_familiar_id TEXT;
   `,
+  // 3: which run asks, by its token; who launched whom; which sessions one call launched
+  `
+  ALTER TABLE runs ADD COLUMN token_hash TEXT;
+  CREATE UNIQUE INDEX runs_of_token ON runs (token_hash) WHERE token_hash IS NOT NULL;
+
+  ALTER TABLE sessions ADD COLUMN parent_id TEXT;
+  ALTER TABLE sessions ADD COLUMN depth INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE sessions ADD COLUMN lane_of TEXT;
+  ALTER TABLE sessions ADD COLUMN lane INTEGER;
+  ALTER TABLE sessions ADD COLUMN tools INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX sessions_of_parent ON sessions (parent_id, created_at) WHERE parent_id IS NOT NULL;
+  CREATE INDEX sessions_of_call ON sessions (lane_of, lane) WHERE lane_of IS NOT NULL;
+  `,
 ];

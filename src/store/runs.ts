@@ -19,6 +19,8 @@ export interface RunRecord {
   readonly last_message: string | null;
   /** What its process left running when it had ended by itself; whether it still runs is for the reader to find out. */
   readonly left_behind: readonly LeftBehind[];
+  /** Of the token its process was given, which is kept nowhere itself. */
+  readonly token_hash: string | null;
   readonly created_at: string;
   readonly ended_at: string | null;
 }
@@ -44,8 +46,8 @@ export type Runs = ReturnType<typeof openRuns>;
 export function openRuns({ db }: Ledger) {
   const insert = statement(
     db,
-    `INSERT INTO runs (id, session_id, number, created_at)
-     SELECT :id, :session, coalesce(max(number), 0) + 1, :at FROM runs WHERE session_id = :session`,
+    `INSERT INTO runs (id, session_id, number, token_hash, created_at)
+     SELECT :id, :session, coalesce(max(number), 0) + 1, :token, :at FROM runs WHERE session_id = :session`,
   );
   const setProcess = statement(
     db,
@@ -65,10 +67,11 @@ export function openRuns({ db }: Ledger) {
   );
   const open = statement<RunRow>(db, "SELECT * FROM runs WHERE ended_at IS NULL");
   const byId = statement<RunRow>(db, "SELECT * FROM runs WHERE id = :id");
+  const byToken = statement<RunRow>(db, "SELECT * FROM runs WHERE token_hash = :token");
 
   return {
-    create: (id: string, session: string): void => {
-      insert.run({ id, session, at: now() });
+    create: (id: string, session: string, tokenHash: string | null = null): void => {
+      insert.run({ id, session, token: tokenHash, at: now() });
     },
     /** Says which host will hold the run, before it is asked to. */
     giveTo: (id: string, host: number): void => {
@@ -90,6 +93,7 @@ export function openRuns({ db }: Ledger) {
       setLeftBehind.run({ id, processes: JSON.stringify(processes) });
     },
     find: (id: string): RunRecord | undefined => toRecord(byId.get({ id })),
+    findByToken: (tokenHash: string): RunRecord | undefined => toRecord(byToken.get({ token: tokenHash })),
     newest: (session: string): RunRecord | undefined => toRecord(newest.get({ session })),
     /** Runs without an ending, live ones and those whose host is lost. */
     open: (): RunRecord[] => open.all().flatMap((row) => toRecord(row) ?? []),

@@ -31,6 +31,12 @@ export interface SessionRecord {
   readonly last_activity_at: string;
   /** The familiar that launched it for another one. */
   readonly caller_familiar_id: string | null;
+  /** The session whose run launched it; null for what the owner launched. */
+  readonly parent_id: string | null;
+  /** How many sessions lead from the owner to it: 1 for what the owner launched. */
+  readonly depth: number;
+  /** Whether its harness is given Coven's own tools. */
+  readonly tools: boolean;
 }
 
 export type NewSession = Pick<
@@ -49,13 +55,26 @@ export type NewSession = Pick<
       | "caller_familiar_id"
       | "external"
       | "transcript_path"
+      | "parent_id"
+      | "depth"
+      | "tools"
     >
-  >;
+  > & {
+    /** The first of the sessions that one call launched, and which of them it is. */
+    readonly lane_of?: string | null;
+    readonly lane?: number | null;
+  };
 
-interface SessionRow extends Omit<SessionRecord, "labels" | "add_dirs" | "external" | "execution_binding"> {
+interface SessionRow extends Omit<
+  SessionRecord,
+  "labels" | "add_dirs" | "external" | "execution_binding" | "tools"
+> {
   labels: string;
   add_dirs: string;
   external: number;
+  tools: number;
+  lane_of: string | null;
+  lane: number | null;
 }
 
 /** Where a listing goes on: the last row that was shown. */
@@ -68,6 +87,7 @@ export interface ListFilter {
   readonly status: SessionStatus | undefined;
   readonly projectRoot: string | undefined;
   readonly label: string | undefined;
+  readonly parent: string | undefined;
   readonly includeArchived: boolean;
   readonly limit: number;
   readonly before: ListPosition | undefined;
@@ -99,10 +119,10 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
     db,
     `INSERT INTO sessions (id, project_root, cwd, harness, title, status, launch_mode, permission, model, add_dirs,
        labels, conversation_id, familiar_id, caller_familiar_id, external, transcript_path,
-       created_at, updated_at, last_activity_at)
+       parent_id, depth, lane_of, lane, tools, created_at, updated_at, last_activity_at)
      VALUES (:id, :project_root, :cwd, :harness, :title, :status, :launch_mode, :permission, :model, :add_dirs,
        :labels, :conversation_id, :familiar_id, :caller_familiar_id, :external, :transcript_path,
-       :at, :at, :at)`,
+       :parent_id, :depth, :lane_of, :lane, :tools, :at, :at, :at)`,
   );
   const byId = statement<SessionRow>(db, "SELECT * FROM sessions WHERE id = :id");
   // What was only registered with Coven runs elsewhere: its status is told by others and nothing here can end it.
@@ -110,7 +130,7 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
   const live = statement<SessionRow>(db, `SELECT * FROM sessions WHERE ${isOurs}`);
   const liveCount = statement<{ count: number }>(
     db,
-    `SELECT count(*) AS count FROM sessions WHERE ${isOurs}`,
+    `SELECT count(*) AS count FROM sessions WHERE ${isOurs} AND (:root IS NULL OR project_root = :root)`,
   );
   const list = statement<SessionRow>(
     db,
@@ -118,10 +138,16 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
      WHERE (:status IS NULL OR status = :status)
        AND (:root IS NULL OR project_root = :root)
        AND (:label IS NULL OR EXISTS (SELECT 1 FROM json_each(labels) WHERE value = :label))
+       AND (:parent IS NULL OR parent_id = :parent)
        AND (:archived = 1 OR archived_at IS NULL)
        AND (:before_at IS NULL OR (created_at, id) < (:before_at, :before_id))
      ORDER BY created_at DESC, id DESC LIMIT :limit`,
   );
+  const liveChildren = statement<{ count: number }>(
+    db,
+    `SELECT count(*) AS count FROM sessions WHERE parent_id = :parent AND ${isOurs}`,
+  );
+  const lanes = statement<SessionRow>(db, "SELECT * FROM sessions WHERE lane_of = :first ORDER BY lane");
   const setStatus = statement(
     db,
     `UPDATE sessions SET status = :status, exit_code = :exit_code, updated_at = :at, last_activity_at = :at
@@ -134,6 +160,10 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
   const setHarnessSession = statement(db, "UPDATE sessions SET harness_session_id = :value WHERE id = :id");
   const touch = statement(db, "UPDATE sessions SET last_activity_at = :at WHERE id = :id");
   const remove = statement(db, "DELETE FROM sessions WHERE id = :id");
+  const adoptChildren = statement(
+    db,
+    "UPDATE sessions SET parent_id = (SELECT parent_id FROM sessions WHERE id = :id) WHERE parent_id = :id",
+  );
 
   const find = (id: string): SessionRecord | undefined => {
     const row = byId.get({ id });
@@ -146,7 +176,7 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
     /** Writes the record in its first state, with its status event. */
     create(session: NewSession, run: string | null, status: SessionStatus = "created"): void {
       write(() => {
-        const { labels = [], add_dirs = [], external = false, ...fields } = session;
+        const { labels = [], add_dirs = [], external = false, tools = false, ...fields } = session;
         insert.run({
           ...absent,
           ...fields,
@@ -154,6 +184,7 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
           labels: JSON.stringify(labels),
           add_dirs: JSON.stringify(add_dirs),
           external: external ? 1 : 0,
+          tools: tools ? 1 : 0,
           at: now(),
         });
         events.append(session.id, run, "status", { from: null, to: status });
@@ -177,6 +208,7 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
           status: filter.status ?? null,
           root: filter.projectRoot ?? null,
           label: filter.label ?? null,
+          parent: filter.parent ?? null,
           archived: filter.includeArchived ? 1 : 0,
           before_at: filter.before?.createdAt ?? null,
           before_id: filter.before?.id ?? null,
@@ -185,7 +217,11 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
         .map(toRecord),
 
     live: (): SessionRecord[] => live.all().map(toRecord),
-    liveCount: (): number => liveCount.get()?.count ?? 0,
+    /** Of one project, or of all. */
+    liveCount: (projectRoot?: string): number => liveCount.get({ root: projectRoot ?? null })?.count ?? 0,
+    liveChildren: (parent: string): number => liveChildren.get({ parent })?.count ?? 0,
+    /** Those that were launched by one call, in its order, by the first of them. */
+    lanesOf: (first: string): SessionRecord[] => lanes.all({ first }).map(toRecord),
     setArchived: (id: string, archived: boolean): void => {
       setArchived.run({ id, archived: archived ? now() : null, at: now() });
     },
@@ -196,11 +232,12 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
       touch.run({ id, at: now() });
     },
 
-    /** Deletes an ended session with its runs and events. Answers whether there was one. */
+    /** Deletes an ended session with its runs and events; its children become its parent's. Answers whether there was one. */
     remove: (id: string): boolean =>
       write(() => {
         const status = find(id)?.status;
         if (status === undefined || isLive(status)) return false;
+        adoptChildren.run({ id });
         return remove.run({ id }).changes > 0;
       }),
   };
@@ -213,9 +250,13 @@ const absent = {
   familiar_id: null,
   caller_familiar_id: null,
   transcript_path: null,
+  parent_id: null,
+  depth: 1,
+  lane_of: null,
+  lane: null,
 };
 
-function toRecord({ labels, add_dirs, external, ...row }: SessionRow): SessionRecord {
+function toRecord({ labels, add_dirs, external, tools, ...row }: SessionRow): SessionRecord {
   return {
     id: row.id,
     project_root: row.project_root,
@@ -241,6 +282,9 @@ function toRecord({ labels, add_dirs, external, ...row }: SessionRow): SessionRe
     harness_session_id: row.harness_session_id,
     last_activity_at: row.last_activity_at,
     caller_familiar_id: row.caller_familiar_id,
+    parent_id: row.parent_id,
+    depth: row.depth,
+    tools: tools === 1,
   };
 }
 

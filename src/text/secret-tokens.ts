@@ -57,6 +57,8 @@ const TOKENS: readonly TokenFormat[] = [
   },
   { prefixes: ["npm_"], ...RUNS.alphanumeric, lengthOf: allOf(/^.{36}/) },
   { prefixes: ["glpat-"], ...RUNS.dashed, lengthOf: allOf(/^.{20}/) },
+  // Our own: of the owner, and of a run.
+  { prefixes: ["coven_"], ...RUNS.dashed, lengthOf: allOf(/^(?:run_)?[\w-]{43}$/) },
   { prefixes: ["hf_"], ...RUNS.alphanumeric, lengthOf: allOf(/^.{30}/) },
   {
     prefixes: ["eyJ"],

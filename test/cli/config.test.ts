@@ -17,6 +17,13 @@ async function configOf(text: string | object) {
 const age = (value: unknown, source = "config.json") => ({ key: "retention.maxAgeDays", value, source });
 const size = (value: unknown, source = "config.json") => ({ key: "retention.maxMegabytes", value, source });
 
+const limits = (depth: unknown = 3) => [
+  { key: "limits.depth", value: depth, source: depth === 3 ? "default" : "config.json" },
+  { key: "limits.children", value: 8, source: "default" },
+  { key: "limits.live", value: 32, source: "default" },
+  { key: "limits.ownersLive", value: 1000, source: "default" },
+];
+
 beforeEach(() => rmSync(file, { force: true, recursive: true }));
 
 describe("config", () => {
@@ -31,7 +38,7 @@ describe("config", () => {
   it("shows what the file says and where it says nothing, null being no limit", async () => {
     expect(await configOf({ retention: { maxAgeDays: null } })).toEqual({
       code: 0,
-      settings: [age(null), size(10_000, "default")],
+      settings: [age(null), size(10_000, "default"), ...limits()],
       problems: [],
     });
     const { stdout } = await coven(["config"]);
@@ -39,16 +46,18 @@ describe("config", () => {
   });
 
   it("names everything that is wrong with file, key and reason, and keeps what is right", async () => {
-    const wrong = { retention: { maxAgeDays: "long", maxMegabytes: 500, maxage: 1 }, telemetry: {} };
+    const retention = { maxAgeDays: "long", maxMegabytes: 500, maxage: 1 };
+    const wrong = { retention, limits: { depth: 2, live: 1.5 }, telemetry: {} };
     const { code, settings, problems } = await configOf(wrong);
     expect(code).toBe(1);
-    expect(settings).toEqual([age(90, "default"), size(500)]);
+    expect(settings).toEqual([age(90, "default"), size(500), ...limits(2)]);
     expect(problems).toEqual([
       `${file}: retention.maxAgeDays: must be days above 0 and at most 36500, or null for no limit`,
       `${file}: retention.maxage: is no setting of Coven`,
+      `${file}: limits.live: must be a whole number from 0 to 10000`,
       `${file}: telemetry: is no setting of Coven`,
     ]);
-    expect((await coven(["config"])).stderr.match(/^coven: config: /gm)).toHaveLength(3);
+    expect((await coven(["config"])).stderr.match(/^coven: config: /gm)).toHaveLength(4);
   });
 
   it.each([
@@ -62,7 +71,7 @@ describe("config", () => {
   ])("falls back to the defaults for %j, saying why", async (text, why) => {
     const { code, settings, problems } = await configOf(text);
     expect(code).toBe(1);
-    expect(settings).toEqual([age(90, "default"), size(10_000, "default")]);
+    expect(settings).toEqual([age(90, "default"), size(10_000, "default"), ...limits()]);
     expect(problems).toEqual([expect.stringMatching(why)]);
   });
 

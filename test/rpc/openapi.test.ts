@@ -96,8 +96,8 @@ test("any action is in it by its name, with what it takes and what it answers", 
       oneOf: [...capabilities.keys()].map((name) => ({ $ref: `#/components/schemas/${name}.${of}` })),
     });
   expect(document.components.schemas["run.input"]).toMatchObject({
-    properties: { harness: { type: "string" }, prompt: {} },
-    required: expect.arrayContaining(["harness", "projectRoot", "prompt"]),
+    properties: { harness: { type: "string" }, prompt: {}, lanes: { type: "array" } },
+    required: expect.arrayContaining(["projectRoot"]),
     additionalProperties: false,
   });
 });

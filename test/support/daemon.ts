@@ -30,6 +30,8 @@ export interface TestDaemon {
   readonly home: string;
   readonly socket: string;
   readonly pid: number;
+  /** What it has printed. */
+  readonly printed: () => string;
   readonly stop: () => Promise<void>;
   /** Resolves when the daemon's process has ended, however that came. */
   readonly exited: Promise<number | null>;
@@ -56,9 +58,9 @@ const commandArguments = {
   non_interactive_prompt_prefix_args: ["-c"],
 };
 
-export async function startDaemon(home = makeHome()): Promise<TestDaemon> {
+export async function startDaemon(home = makeHome(), words: readonly string[] = []): Promise<TestDaemon> {
   const client = createClient({ kind: "socket", path: join(home, "coven.sock") }, "test");
-  const child = spawn(launcher, ["daemon", "serve"], {
+  const child = spawn(launcher, ["daemon", "serve", ...words], {
     // Nothing of the user's: neither an account nor a profile may change what a harness does.
     env: { COVEN_HOME: home, HOME: home, PATH: "/usr/local/bin:/usr/bin:/bin", SHELL: "/bin/sh" },
     stdio: ["ignore", "pipe", "pipe"],
@@ -82,7 +84,15 @@ export async function startDaemon(home = makeHome()): Promise<TestDaemon> {
   await Promise.race([once(child.stdout, "data"), once(child, "exit")]);
   if (child.exitCode !== null) throw new Error(`the daemon did not start: ${printed}`);
   const exited = once(child, "exit").then(() => child.exitCode);
-  return { client, home, socket: join(home, "coven.sock"), pid: child.pid ?? 0, stop, exited };
+  return {
+    client,
+    home,
+    socket: join(home, "coven.sock"),
+    pid: child.pid ?? 0,
+    printed: () => printed,
+    stop,
+    exited,
+  };
 }
 
 /** Sessions first, then the daemon; by force where it does not answer. */

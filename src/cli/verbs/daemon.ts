@@ -3,21 +3,31 @@ import { spawn } from "node:child_process";
 import { Option } from "commander";
 import * as z from "zod";
 import { Failure } from "../../errors.ts";
+import { addressText, parseLoopback } from "../../loopback-address.ts";
 import { endpointName } from "../../rpc/client.ts";
-import { type Health, healthSoon, startDaemon, untilStopped } from "../daemon-process.ts";
+import { type Health, healthSoon, serveWords, startDaemon, untilStopped } from "../daemon-process.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { isGiven } from "../given.ts";
+import { isGiven, textOf } from "../given.ts";
 import { fields, age, oneLine } from "../text.ts";
-import type { Cli, Verb } from "../verb.ts";
+import type { Cli, Given, Verb } from "../verb.ts";
+
+const tcpOption = (): Option =>
+  new Option(
+    "--tcp <address>",
+    "also serve on this loopback address, behind a token (coven token), such as 127.0.0.1:4680",
+  ).argParser((text) => addressText(parseLoopback(text)));
 
 export const daemonVerbs: readonly Verb[] = [
   {
     name: "daemon start",
     summary: "Starts the daemon in the background, unless it runs.",
-    async run(cli) {
+    options: [tcpOption()],
+    async run(cli, given) {
+      const tcp = tcpOf(given);
       const running = await healthSoon(cli.client);
-      if (running !== undefined) return say(cli, "already running", running);
-      return say(cli, "started", await startHere(cli));
+      if (running === undefined) return say(cli, "started", await startHere(cli, tcp));
+      requireServed(tcp, running);
+      return say(cli, "already running", running);
     },
   },
   {
@@ -37,9 +47,11 @@ export const daemonVerbs: readonly Verb[] = [
   {
     name: "daemon restart",
     summary: "Stops the daemon, leaving its sessions running, and starts it again.",
-    async run(cli) {
-      await stop(cli, true);
-      return say(cli, "restarted", await startHere(cli));
+    notes: "A daemon that served on TCP does so again, at the same address unless --tcp gives another.",
+    options: [tcpOption()],
+    async run(cli, given) {
+      const stopped = await stop(cli, true);
+      return say(cli, "restarted", await startHere(cli, tcpOf(given) ?? stopped?.tcp));
     },
   },
   {
@@ -65,12 +77,28 @@ export const daemonVerbs: readonly Verb[] = [
   {
     name: "daemon serve",
     summary: "Serves in the foreground until it is stopped or signalled.",
+    options: [tcpOption()],
     run: serveInForeground,
   },
 ];
 
-function startHere({ where, program, env }: Cli): Promise<Health> {
-  if (where.isOwn) return startDaemon(where.home, program, env);
+/** Checked as it was read, so that nothing is stopped for an address that cannot be served. */
+const tcpOf = ({ options }: Given): string | undefined => textOf(options["tcp"]);
+
+/** Throws where a daemon runs that does not serve what is asked for: it would have to be another one. */
+function requireServed(tcp: string | undefined, { daemon }: Health): void {
+  // Any port of that address, where 0 is asked for.
+  const isAny = tcp?.endsWith(":0") === true && daemon.tcp?.startsWith(tcp.slice(0, -1)) === true;
+  if (tcp === undefined || tcp === daemon.tcp || isAny) return;
+  const now = daemon.tcp === undefined ? "does not serve on TCP" : `serves ${daemon.tcp}`;
+  throw new Failure("daemon_running", `the daemon runs already and ${now}`, {
+    hint: `coven daemon restart --tcp ${tcp} changes that; its sessions go on.`,
+    details: { pid: daemon.pid, ...(daemon.tcp === undefined ? {} : { tcp: daemon.tcp }) },
+  });
+}
+
+function startHere({ where, program, env }: Cli, tcp: string | undefined): Promise<Health> {
+  if (where.isOwn) return startDaemon({ home: where.home, program, env, tcp });
   throw new Failure(
     "invalid_request",
     `the daemon at ${endpointName(where.endpoint)} cannot be started from here`,
@@ -82,14 +110,14 @@ function startHere({ where, program, env }: Cli): Promise<Health> {
 
 const named = z.array(z.object({ id: z.string(), title: z.string(), harness: z.string() }));
 const shutdownAnswer = z.object({ ended: named, survived: named });
-type Stopped = z.output<typeof shutdownAnswer> & { readonly pid: number };
+type Stopped = z.output<typeof shutdownAnswer> & { readonly pid: number; readonly tcp: string | undefined };
 
 async function stop({ client }: Cli, keep: boolean): Promise<Stopped | undefined> {
   const running = await healthSoon(client);
   if (running === undefined) return undefined;
   const { ended, survived } = shutdownAnswer.parse(await client.shutdown(keep));
   await untilStopped(running.daemon);
-  return { pid: running.daemon.pid, ended, survived };
+  return { pid: running.daemon.pid, tcp: running.daemon.tcp, ended, survived };
 }
 
 const endedLines = ({ ended, survived }: Stopped): string =>
@@ -111,6 +139,7 @@ function say(cli: Cli, state: string, { daemon, apiVersion, covenVersion, liveSe
       ["daemon", state],
       ["pid", daemon.pid],
       ["socket", daemon.socket],
+      ["tcp", daemon.tcp === undefined ? null : `http://${daemon.tcp}`],
       ["uptime", age(daemon.startedAt)],
       ["API version", apiVersion],
       ["version", isOther ? `${covenVersion}, this is ${cli.version}: coven daemon restart` : covenVersion],
@@ -125,8 +154,8 @@ const print = (document: object): void => {
 };
 
 /** With no further words `main.ts` serves by itself; this is for `--home` and the like. */
-async function serveInForeground({ program, where, env }: Cli): Promise<number> {
-  const child = spawn(process.execPath, [program, "daemon", "serve"], {
+async function serveInForeground({ program, where, env }: Cli, given: Given): Promise<number> {
+  const child = spawn(process.execPath, [program, ...serveWords(tcpOf(given))], {
     stdio: "inherit",
     env: { ...env, COVEN_HOME: where.home.root },
   });

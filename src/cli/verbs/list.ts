@@ -1,10 +1,14 @@
 /** `list`: the newest sessions, and the live ones among the older, since those are what one looks for. */
+import { Option } from "commander";
 import { list as action, listPage } from "../../capabilities/list.ts";
 import { capabilityOf, jsonText } from "../action-verb.ts";
 import { commandLineOf } from "../arguments.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { printed } from "../print.ts";
+import { isGiven } from "../given.ts";
+import { printed, sessionTree } from "../print.ts";
 import type { Verb } from "../verb.ts";
+
+const treeOption = new Option("--tree", "each session below the one that launched it");
 
 const { decode, ...commandLine } = commandLineOf(capabilityOf("list"));
 
@@ -12,6 +16,7 @@ export const list: Verb = {
   name: "list",
   summary: action.summary,
   ...commandLine,
+  options: [...commandLine.options, treeOption],
   notes: "Live sessions come first, older ones than the page included; then the newest.",
   async run(cli, given) {
     const input = decode(given);
@@ -28,7 +33,7 @@ export const list: Verb = {
       const live = listPage.parse(await cli.call("list", { ...asked, status: "running" }));
       page.sessions.push(...live.sessions.filter(({ id }) => !shown.has(id)));
     }
-    process.stdout.write(printed("list", page));
+    process.stdout.write(isGiven(given.options["tree"]) ? sessionTree(page.sessions) : printed("list", page));
     return exitCodes.done;
   },
 };

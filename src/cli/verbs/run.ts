@@ -1,18 +1,23 @@
 /** `run`: launches a session, then stays with it: at its terminal, as a reader, or not at all. */
 import { Argument, Option } from "commander";
 import type * as z from "zod";
-import { run as action } from "../../capabilities/run.ts";
+import { launchedLanes, launchedSession, run as action } from "../../capabilities/run.ts";
 import { Failure } from "../../errors.ts";
 import { intentOf, intentOption, jsonText } from "../action-verb.ts";
 import { commandLineOf } from "../arguments.ts";
 import { type Standing, exitCodeOf, exitCodes } from "../exit-codes.ts";
 import { follow } from "../follow.ts";
-import { isGiven, textOf } from "../given.ts";
+import { isGiven, repeated, textOf, textsOf } from "../given.ts";
 import { shortId } from "../ids.ts";
 import { projectAround } from "../project.ts";
 import { stayWith } from "./rejoin.ts";
 import { standardInput } from "../standard-input.ts";
 import type { Cli, Given, Verb } from "../verb.ts";
+
+const laneOption = new Option(
+  "--lane <harness: prompt>",
+  "one of several sessions launched at once, all in the background (may be repeated)",
+).argParser(repeated);
 
 const { options, decode } = commandLineOf({ ...action, positional: [] });
 
@@ -26,13 +31,15 @@ export const run: Verb = {
     ),
   ],
   options: [
-    ...options.filter((option) => option.attributeName() !== "prompt"),
+    ...options.filter((option) => !["prompt", "lanes"].includes(option.attributeName())),
+    laneOption,
     intentOption,
     new Option("--detach", "print the session's id and leave it running"),
   ],
   notes: `coven run codex "fix the failing tests"
 coven run --harness codex --project ~/code/example --title "fix tests" "fix the failing tests"
 coven run codex - < prompt.md
+coven run --lane "codex: fix the tests" --lane "claude: review the last commit" --label release
 
 The project is the git root around the working directory unless named; --cwd is relative to it.
 In a terminal the mode is interactive and you are at the session's screen. Otherwise it is nonInteractive: what the
@@ -42,7 +49,9 @@ record at once.`,
   async run(cli, given) {
     const isDetached = isGiven(given.options["detach"]);
     const input = await inputOf(cli, given, isDetached);
-    const launched = action.output.parse(await cli.call("run", input, { env: cli.env, ...intentOf(given) }));
+    const answer = await cli.call("run", input, { env: cli.env, ...intentOf(given) });
+    if ("lanes" in input) return printLanes(cli, launchedLanes.parse(answer));
+    const launched = launchedSession.parse(answer);
     if (isDetached) {
       process.stdout.write(cli.json ? jsonText(launched) : `${launched.id}\n`);
       return exitCodes.done;
@@ -54,11 +63,14 @@ record at once.`,
 async function inputOf(cli: Cli, given: Given, isDetached: boolean): Promise<Record<string, unknown>> {
   const input = decode({ arguments: [], options: given.options });
   const isAtTerminal = process.stdin.isTTY && process.stdout.isTTY && !isDetached && !cli.json;
+  const common = { projectRoot: projectAround(process.cwd()), ...input };
+  const lanes = textsOf(given.options["lane"]);
+  if (lanes.length > 0)
+    return { ...common, launchMode: input["launchMode"] ?? "nonInteractive", lanes: lanes.map(laneOf) };
   const { harness, prompt } = wordsOf(given, textOf(input["harness"]));
   return {
-    projectRoot: projectAround(process.cwd()),
     launchMode: isAtTerminal ? "interactive" : "nonInteractive",
-    ...input,
+    ...common,
     harness,
     prompt: prompt === "-" ? await promptFromInput() : prompt,
   };
@@ -99,7 +111,22 @@ function wordsOf(
   return { harness, prompt };
 }
 
-async function stayWithIt(cli: Cli, launched: z.output<typeof action.output>): Promise<number> {
+/** What stands before the first colon is the harness. */
+function laneOf(text: string): { harness: string; prompt: string } {
+  const [, harness, prompt] = /^\s*([\w.-]+)\s*:\s*([^]+)$/.exec(text) ?? [];
+  if (harness !== undefined && prompt !== undefined) return { harness, prompt };
+  throw new Failure("invalid_request", `run: not a lane: ${JSON.stringify(text)}`, {
+    hint: "Give each as harness and prompt: --lane 'codex: fix the failing tests'",
+  });
+}
+
+function printLanes(cli: Cli, launched: z.output<typeof launchedLanes>): number {
+  const ids = launched.sessions.map(({ id }) => `${id}\n`);
+  process.stdout.write(cli.json ? jsonText(launched) : ids.join(""));
+  return exitCodes.done;
+}
+
+async function stayWithIt(cli: Cli, launched: z.output<typeof launchedSession>): Promise<number> {
   if (cli.json) {
     const standing = await untilEnd(cli, { session: launched.id, afterSeq: 0 });
     process.stdout.write(jsonText(await cli.call("status", { session: launched.id })));

@@ -7,7 +7,7 @@ import {
   checkedModel,
   fitsArgument,
 } from "./launch-arguments.ts";
-import type { Harness, LaunchMode, LaunchPlan, LaunchRequest, Permission } from "./harness.ts";
+import type { Harness, LaunchMode, LaunchPlan, LaunchRequest, Permission, ToolServer } from "./harness.ts";
 
 const modes: readonly LaunchMode[] = ["interactive", "nonInteractive", "stream"];
 
@@ -42,7 +42,7 @@ function interactive(request: LaunchRequest): LaunchPlan {
   return {
     args: [
       ...conversationArgs(request),
-      ...(permission === undefined ? [] : permissionArgs[permission]),
+      ...permissionArgs(request, permission),
       ...commonArgs(request),
       ...promptArgs(prompt),
     ],
@@ -87,7 +87,7 @@ function structured(request: LaunchRequest, { first, last, stdin }: Differences)
       "stream-json",
       "--verbose",
       ...conversationArgs(request),
-      ...permissionArgs[permission],
+      ...permissionArgs(request, permission),
       ...commonArgs(request),
       ...last,
     ],
@@ -103,12 +103,30 @@ function message(text: string): string {
   return `${JSON.stringify({ type: "user", message: { role: "user", content } })}\n`;
 }
 
-/** Measured: `acceptEdits` alone is denied `sh ./test.sh`, so a lane could edit but never run the project's tests. */
-const permissionArgs: Readonly<Record<Permission, readonly string[]>> = {
-  "read-only": ["--permission-mode", "plan"],
-  "workspace-write": ["--permission-mode", "acceptEdits", "--allowedTools", "Bash"],
-  full: ["--permission-mode", "bypassPermissions"],
+const permissionModes: Readonly<Record<Permission, string>> = {
+  "read-only": "plan",
+  "workspace-write": "acceptEdits",
+  full: "bypassPermissions",
 };
+
+/** Measured: `acceptEdits` alone is denied `sh ./test.sh`, so a lane could edit but never run the project's tests. */
+function permissionArgs({ toolServer }: LaunchRequest, permission: Permission | undefined): string[] {
+  const allowed = [
+    ...(permission === "workspace-write" ? ["Bash"] : []),
+    ...(toolServer === undefined ? [] : [`mcp__${toolServer.name}`]),
+  ];
+  return [
+    ...(permission === undefined ? [] : ["--permission-mode", permissionModes[permission]]),
+    ...(allowed.length === 0 ? [] : ["--allowedTools", ...allowed]),
+    ...(toolServer === undefined ? [] : toolServerArgs(toolServer)),
+  ];
+}
+
+/** It inherits Claude's environment. `alwaysLoad` has even a first turn wait for it. */
+function toolServerArgs({ name, command, args, about }: ToolServer): string[] {
+  const servers = { [name]: { type: "stdio", command, args, alwaysLoad: true } };
+  return ["--mcp-config", JSON.stringify({ mcpServers: servers }), "--append-system-prompt", about];
+}
 
 function conversationArgs({ conversation }: LaunchRequest): string[] {
   const id = checkedConversationId(conversation.id);

@@ -40,6 +40,7 @@ function interactive(request: LaunchRequest): LaunchPlan {
       "--no-daemon",
       ...(permission === undefined ? addDirArgs(addDirs) : newSandboxArgs(permission, addDirs)),
       ...modelArgs(request),
+      ...toolServerArgs(request),
       ...(conversation.kind === "resume" ? [checkedConversationId(conversation.id)] : []),
       ...(prompt === "" ? [] : ["--", prompt]),
     ],
@@ -65,6 +66,7 @@ function nonInteractive(request: LaunchRequest): LaunchPlan {
         ? resumedSandboxArgs(permission, request.addDirs)
         : newSandboxArgs(permission, request.addDirs)),
       ...modelArgs(request),
+      ...toolServerArgs(request),
       ...(conversation.kind === "resume" ? ["resume", checkedConversationId(conversation.id)] : []),
       ...(asArgument ? ["--", prompt] : ["-"]),
     ],
@@ -100,6 +102,33 @@ const addDirArgs = (addDirs: readonly string[]): string[] =>
 
 const modelArgs = ({ model }: LaunchRequest): string[] =>
   model === undefined ? [] : ["--model", checkedModel(model)];
+
+/**
+ * Codex gives a server of its own configuration none of its environment but what is named, begins without one that is
+ * not there within a second unless it is required, and refuses tools that destroy unless they are approved.
+ */
+function toolServerArgs({ toolServer }: LaunchRequest): string[] {
+  if (toolServer === undefined) return [];
+  const { name, command, args, variables, approved, about } = toolServer;
+  const settings: readonly (readonly [string, unknown])[] = [
+    ["command", command],
+    ["args", args],
+    ["env_vars", variables],
+    ["required", true],
+    ["tool_timeout_sec", toolSecondsMax],
+    ...approved.map((tool) => [`tools.${tool}.approval_mode`, "approve"] as const),
+  ];
+  return [
+    ...settings.flatMap(([key, value]) => setting(`mcp_servers.${name}.${key}`, value)),
+    ...setting("developer_instructions", about),
+  ];
+}
+
+/** Longest call of a tool, s: more than the longest wait of one, which is four minutes. */
+const toolSecondsMax = 300;
+
+/** Strings, numbers and lists of them are written in TOML as in JSON. */
+const setting = (key: string, value: unknown): string[] => ["-c", `${key}=${JSON.stringify(value)}`];
 
 /** No flag chooses a new thread's id; it is read from the output (`thread.started`). */
 const knownId = ({ conversation }: LaunchRequest): string | undefined =>

@@ -24,6 +24,19 @@ export interface OutputParser {
   readonly errorLine: (text: string) => void;
 }
 
+/** An MCP server that a harness is to start for itself, beside those of the user. */
+export interface ToolServer {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  /** The environment variables it needs. */
+  readonly variables: readonly string[];
+  /** Its tools that end something, and are allowed all the same. */
+  readonly approved: readonly string[];
+  /** What the agent is told of it, a few lines. */
+  readonly about: string;
+}
+
 export interface LaunchRequest {
   readonly mode: LaunchMode;
   readonly prompt: string;
@@ -34,6 +47,7 @@ export interface LaunchRequest {
   readonly addDirs: readonly string[];
   /** A new conversation may be given this id beforehand (a UUID), an older one is resumed by the harness's own id. */
   readonly conversation: { readonly kind: "new" | "resume"; readonly id: string };
+  readonly toolServer: ToolServer | undefined;
 }
 
 export interface LaunchPlan {

@@ -22,6 +22,7 @@ export function createManifestPlan(
   return (request) => {
     checkMode(label, ["interactive", "nonInteractive"], request.mode);
     checkPrompt(request);
+    if (request.toolServer !== undefined) throw noTools(label);
     checkPromptFitsArgument(request.prompt, label);
     const { args, harnessSessionId } = opening(declaration, label, request);
     return {
@@ -42,6 +43,11 @@ export function createManifestPlan(
 
 const cannot = (label: string, what: string, key: string): Failure =>
   new Failure("invalid_request", `${label} cannot ${what}: its manifest has no ${key}.`);
+
+const noTools = (label: string): Failure =>
+  new Failure("invalid_request", `${label} cannot be given Coven's tools: only claude and codex can.`, {
+    hint: "Launch it without tools; it may call coven on its command line, as COVEN_BIN in its environment.",
+  });
 
 function modelArgs(declaration: AdapterDeclaration, label: string, { model }: LaunchRequest): string[] {
   if (model === undefined) return [];

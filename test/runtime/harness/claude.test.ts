@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { claude } from "../../../src/runtime/harness/claude.ts";
-import { conversationId, request, resumed } from "./requests.ts";
+import { conversationId, request, resumed, toolServer } from "./requests.ts";
 
 const structured = ["--print", "--output-format", "stream-json", "--verbose"];
 const workspaceWrite = ["--permission-mode", "acceptEdits", "--allowedTools", "Bash"];
@@ -29,6 +29,21 @@ describe("a nonInteractive launch of Claude Code", () => {
       "--",
       "fix the test",
     ]);
+  });
+
+  it.each([
+    ["read-only", ["--permission-mode", "plan", "--allowedTools", "mcp__coven"]],
+    ["workspace-write", [...workspaceWrite, "mcp__coven"]],
+  ] as const)("is given Coven's tools and told of them under the permission %s", (permission, flags) => {
+    const { args } = claude.plan(request({ permission, toolServer }));
+    const [config = "", ...others] = args.slice(args.indexOf("--mcp-config") + 1);
+    expect(args.slice(args.indexOf("--permission-mode"), args.indexOf("--mcp-config"))).toEqual(flags);
+    expect(JSON.parse(config)).toEqual({
+      mcpServers: {
+        coven: { type: "stdio", command: "/opt/coven/bin/coven", args: ["mcp"], alwaysLoad: true },
+      },
+    });
+    expect(others).toEqual(["--append-system-prompt", toolServer.about, "--", "fix the test"]);
   });
 
   it("resumes a conversation with the permission stated again", () => {

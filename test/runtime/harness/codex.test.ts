@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { codex } from "../../../src/runtime/harness/codex.ts";
-import { conversationId, request, resumed } from "./requests.ts";
+import { conversationId, request, resumed, toolServer } from "./requests.ts";
 
 const structured = ["exec", "--json", "--skip-git-repo-check", "-c", 'approval_policy="never"'];
 
@@ -13,6 +13,20 @@ describe("a nonInteractive launch of Codex", () => {
       format: "codex",
       harnessSessionId: undefined,
     });
+  });
+
+  it("is given Coven's tools, with the variables named and what ends something approved, and told of them", () => {
+    const server = "mcp_servers.coven";
+    expect(codex.plan(request({ toolServer })).args).toEqual([
+      ...structured,
+      ...["--sandbox", "workspace-write"],
+      ...["-c", `${server}.command="/opt/coven/bin/coven"`, "-c", `${server}.args=["mcp"]`],
+      ...["-c", `${server}.env_vars=["COVEN_HOME","COVEN_TOKEN"]`, "-c", `${server}.required=true`],
+      ...["-c", `${server}.tool_timeout_sec=300`],
+      ...["-c", `${server}.tools.kill.approval_mode="approve"`],
+      ...["-c", 'developer_instructions="You have \\"tools\\".\\nUse them."'],
+      ...["--", "fix the test"],
+    ]);
   });
 
   it.each([

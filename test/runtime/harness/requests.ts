@@ -8,8 +8,18 @@ export const request = (overrides: Partial<LaunchRequest> = {}): LaunchRequest =
   model: undefined,
   permission: undefined,
   addDirs: [],
+  toolServer: undefined,
   conversation: { kind: "new", id: conversationId },
   ...overrides,
 });
 
 export const resumed = { kind: "resume", id: conversationId } as const;
+
+export const toolServer = {
+  name: "coven",
+  command: "/opt/coven/bin/coven",
+  args: ["mcp"],
+  variables: ["COVEN_HOME", "COVEN_TOKEN"],
+  approved: ["kill"],
+  about: 'You have "tools".\nUse them.',
+} as const;

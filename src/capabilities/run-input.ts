@@ -1,0 +1,111 @@
+/** What a launch takes: one session, or several lanes that share what is said of all. */
+import * as z from "zod";
+import { Failure } from "../errors.ts";
+
+/** Longest prompt, bytes: what published clients send at most. */
+const promptBytesMax = 500_000;
+
+const prompt = z
+  .string()
+  .refine((text) => text.trim() !== "", "must not be blank")
+  .refine((text) => Buffer.byteLength(text) <= promptBytesMax, `must be at most ${promptBytesMax} bytes`);
+
+const label = z.string().min(1).max(64);
+
+/** Most lanes in one call: as many as sessions may have live at once. */
+const lanesMax = 32;
+
+const harness = z.string().min(1).describe("codex, claude, or one declared by a manifest");
+const cwd = z.string().min(1).optional().describe("working directory inside the project root");
+const title = z.string().min(1).optional().describe("readable name; the prompt unless given");
+const model = z.string().min(1).max(200).optional().describe("model id, as the harness names it");
+const permission = z
+  .enum(["read-only", "workspace-write", "full"])
+  .optional()
+  .describe("what the agent may do unasked; workspace-write unless interactive");
+
+const lane = z.strictObject({ prompt, harness: harness.optional(), title, model, permission, cwd });
+
+export const runInput = z.strictObject({
+  harness: harness.optional(),
+  projectRoot: z.string().min(1).describe("absolute directory the session may not leave"),
+  prompt: prompt.optional().describe("the task, in words"),
+  lanes: z
+    .array(lane)
+    .min(1)
+    .max(lanesMax)
+    .optional()
+    .describe("several sessions at once in place of prompt: what they do not say is as for one"),
+  cwd,
+  title,
+  model,
+  launchMode: z
+    .enum(["interactive", "nonInteractive", "stream"])
+    .default("nonInteractive")
+    .describe(
+      "nonInteractive ends by itself, interactive is the harness's own screen in a pty, stream takes further messages by input until that is ended",
+    ),
+  permission,
+  addDirs: z.array(z.string().min(1)).max(32).default([]).describe("further directories it may use"),
+  labels: z.array(label).max(16).default([]).describe("names to find it by"),
+  conversationId: z
+    .string()
+    .min(1)
+    .max(256)
+    .optional()
+    .describe("the caller's name of a conversation; a clean end then leaves the session idle"),
+  familiarId: z.string().min(1).max(256).optional().describe("the persona it is launched for"),
+  callerFamiliarId: z.string().min(1).max(256).optional().describe("the persona that asked for it"),
+  harnessSessionId: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,256}$/)
+    .optional()
+    .describe("the harness's own conversation: its id, or the id to give a new one"),
+  resume: z.boolean().default(false).describe("go on in that conversation of the harness"),
+  tools: z
+    .boolean()
+    .default(false)
+    .describe("gives it Coven's own tools, so that it can run and watch sessions in turn"),
+});
+
+type Input = z.output<typeof runInput>;
+type Launch = Omit<Input, "lanes" | "harness" | "prompt"> & { harness: string; prompt: string };
+type Asked = { kind: "one"; launch: Launch } | { kind: "lanes"; lanes: Launch[] };
+
+/** One session, or several that share what is said of all. Throws `invalid_request` for what does not go together. */
+export function askedFor({ lanes, ...common }: Input): Asked {
+  if (common.resume && common.harnessSessionId === undefined) {
+    throw wrong("resume: no harnessSessionId says which conversation", {
+      hint: "Pass the harness's own conversation id as harnessSessionId.",
+    });
+  }
+  if (lanes === undefined) return { kind: "one", launch: complete(common, "") };
+  const single = (["prompt", "title", "conversationId", "harnessSessionId"] as const).filter(
+    (name) => common[name] !== undefined,
+  );
+  if (single.length > 0) {
+    throw wrong(`${single.join(", ")} cannot be the same for all lanes`, {
+      hint: "Say prompt and title in each lane; conversations are for one session.",
+    });
+  }
+  return {
+    kind: "lanes",
+    lanes: lanes.map((each, index) => complete({ ...common, ...given(each) }, `lanes.${index}.`)),
+  };
+}
+
+function complete(launch: Omit<Input, "lanes">, place: string): Launch {
+  const { harness: name, prompt: task } = launch;
+  if (name !== undefined && task !== undefined) return { ...launch, harness: name, prompt: task };
+  const missing = name === undefined ? "harness" : "prompt";
+  throw wrong(`${place}${missing} is missing`, {
+    hint: "Pass harness and prompt for one session, or lanes: a list of {harness, prompt}, for several.",
+  });
+}
+
+/** What a lane leaves out is as for all. */
+const given = (each: z.output<typeof lane>): Partial<z.output<typeof lane>> =>
+  Object.fromEntries(Object.entries(each).filter(([, value]) => value !== undefined));
+
+const wrong = (what: string, options: { hint: string }): Failure =>
+  new Failure("invalid_request", `run: ${what}`, options);
