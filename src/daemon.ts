@@ -168,16 +168,16 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     };
     const isOwners = ownerTokenCheck(home, log);
     const invoke = createInvoke(runtime, log);
-    const data: Services["data"] = (identity) => dataPlaneFor(identity, { reader, sessions, terminals });
+    const plane = { reader, sessions, terminals };
     const services: Services = {
       invoke,
       identify: (token) =>
         token === undefined ? { kind: "owner" } : { kind: "run", ...runOfToken(store, token) },
-      data,
+      data: (identity) => dataPlaneFor(identity, plane),
       mcp: createMcpEndpoint({
         version,
         invoke,
-        follow: (identity, signal) => data(identity).follow(undefined, reader.lastSeq(), signal),
+        changes: (identity, signal) => dataPlaneFor(identity, plane).changes(signal),
         trouble: (err) => log.debug({ err }, "an MCP client's request failed"),
       }),
       stop: ({ keep }) => (stopping ??= stop(keep)),

@@ -20,6 +20,13 @@ export function dataPlaneFor(identity: Identity, { reader, sessions, terminals }
       for (const session of named ?? []) requireSession(session);
       return reader.follow(named, afterSeq, signal);
     },
+    /** What happens from now on, of the sessions that the caller may see. */
+    changes: async function* (signal: AbortSignal) {
+      const isOpen = (session: string): boolean =>
+        identity.kind === "owner" || isAllowed(() => requireSession(session));
+      for await (const events of reader.follow(undefined, reader.lastSeq(), signal))
+        yield* events.filter(({ session }) => isOpen(session));
+    },
     lastSeq: () => reader.lastSeq(),
     eventsPage: (...[session, from]: Parameters<LogReader["pageJson"]>) => reader.pageJson(session, from),
     output: (session: string, afterSeq: number) => reader.output(session, afterSeq),
@@ -34,6 +41,16 @@ export function dataPlaneFor(identity: Identity, { reader, sessions, terminals }
       return terminals.attach(session, wanted, told);
     },
   };
+}
+
+function isAllowed(require: () => void): boolean {
+  try {
+    require();
+    return true;
+  } catch (error) {
+    if (error instanceof Failure) return false;
+    throw error;
+  }
 }
 
 const unnamed = (): Failure =>
