@@ -81,35 +81,29 @@ test("hanging up cancels nothing: whoever comes back gets the answer, whether it
   expect((await session.get("7@nowhere")).status).toBe(400);
 });
 
-test("a client that subscribes hears of what changes, and one that is a session only of its own project's", async () => {
+test("a client hears of what changes, and one that is a session only of its own project's", async () => {
   const daemon = await startDaemon();
   const own = await launchRun(daemon, daemon.client, makeProject());
   const { id: foreign } = await launch(daemon, "read line", { launchMode: "interactive" });
-  const callers = [{}, { authorization: `Bearer ${own.token}` }];
-  const heard = callers.map(async (headers) => {
-    const session = await openSession(daemon.socket, { headers });
+  const uri = `coven://sessions/${own.id}`;
+  const heardBy = async (headers: object): Promise<McpAnswer["sent"]> => {
+    const session = await openSession(daemon.socket, { headers: { ...headers } });
     const pushed = await session.get();
-    for (const id of [foreign, own.id]) {
-      const params = { uri: `coven://sessions/${id}` };
-      await (await session.post({ jsonrpc: "2.0", id: 1, method: "resources/subscribe", params })).rest();
-    }
-    return pushed;
-  });
-  const [owners, runs] = await Promise.all(heard);
-  await daemon.client.call("kill", { session: foreign });
-  const updatedTo = async (pushed: McpAnswer | undefined, uri: string): Promise<string[]> => {
-    const uris: string[] = [];
-    while (!uris.includes(uri)) {
-      const event = await pushed?.sent.next();
-      if (event?.value?.message === undefined) throw new Error(`only told of ${uris.join(", ")}`);
-      uris.push(z.object({ params: z.object({ uri: z.string() }) }).parse(event.value.message).params.uri);
-    }
-    return uris;
+    const subscribe = { jsonrpc: "2.0", id: 1, method: "resources/subscribe", params: { uri } };
+    expect(await (await session.post(subscribe)).rest()).toMatchObject([{ id: 1, result: {} }]);
+    await (await session.post({ jsonrpc: "2.0", id: 2, method: "resources/list" })).rest();
+    return pushed.sent;
   };
-  const [ofForeign, ofOwn] = [`coven://sessions/${foreign}`, `coven://sessions/${own.id}`];
-  await updatedTo(owners, ofForeign);
+  const owner = await heardBy({});
+  const run = await heardBy({ authorization: `Bearer ${own.token}` });
+  const listChanged = { message: { method: "notifications/resources/list_changed" } };
+  const updated = { message: { method: "notifications/resources/updated", params: { uri } } };
+  await daemon.client.call("kill", { session: foreign });
+  expect((await owner.next()).value).toMatchObject(listChanged);
+  // The list that this one sees has not changed: it is first told of what does.
   await daemon.client.call("kill", { session: own.id });
-  expect(new Set(await updatedTo(runs, ofOwn))).toEqual(new Set([ofOwn]));
+  expect((await run.next()).value).toMatchObject(updated);
+  expect((await run.next()).value).toMatchObject(listChanged);
 });
 
 test("a session's own calls are made by that session, and only with its token", async () => {
