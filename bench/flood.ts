@@ -68,7 +68,7 @@ export async function flood(daemon: BenchDaemon): Promise<Measured[]> {
 }
 
 /** Coloured lines of words and numbers, as a build prints them; no two alike. */
-function oneMegabyte(): Buffer {
+export function oneMegabyte(): Buffer {
   const lines: string[] = [];
   let bytes = 0;
   for (let number = 0; bytes < 1_000_000; number += 1) {

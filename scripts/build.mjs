@@ -1,4 +1,4 @@
-// Bundles src into dist: one entry, split so that each verb loads only its part. Native modules stay outside.
+// Bundles src into dist, split so that each verb loads only its part; the worker is an entry of its own. Native modules stay outside.
 import { chmodSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
@@ -15,7 +15,7 @@ const withoutAjv = {
 
 rmSync("dist", { recursive: true, force: true });
 await build({
-  entryPoints: ["src/main.ts"],
+  entryPoints: ["src/main.ts", "src/serve-screens.ts"],
   outdir: "dist",
   bundle: true,
   splitting: true,

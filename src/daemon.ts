@@ -16,8 +16,8 @@ import { Failure } from "./errors.ts";
 import { type Home, prepareHome } from "./home.ts";
 import { type Log, openLog } from "./log.ts";
 import { type LoopbackAddress, addressText } from "./loopback-address.ts";
-import { createMcpEndpoint } from "./mcp/endpoint.ts";
 import { ensureOwnerToken, isOwnerToken } from "./owner-token.ts";
+import { createMcpEndpoint } from "./mcp/endpoint.ts";
 import { createClient, isNotListening } from "./rpc/client.ts";
 import { listen } from "./rpc/listener.ts";
 import { listenOnLoopback } from "./rpc/loopback.ts";
@@ -36,6 +36,7 @@ import { type Bounds, Retention } from "./runtime/retention.ts";
 import { runOfToken } from "./runtime/run-tokens.ts";
 import { Rituals } from "./runtime/rituals.ts";
 import type { Runtime } from "./runtime/runtime.ts";
+import { Screens } from "./runtime/screens.ts";
 import { LiveSessions } from "./runtime/sessions.ts";
 import { Terminals } from "./runtime/terminal.ts";
 import { Watches } from "./runtime/watch.ts";
@@ -108,6 +109,8 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       limits: () => loadConfig(home).config.limits,
     });
     const reader = new LogReader(store, growth);
+    const workerFile = join(dirname(program), "serve-screens.js");
+    const screens = new Screens({ store, sessions, reader, workerFile });
     const terminals = new Terminals(sessions, reader, growth);
     for (const problem of loadConfig(home).problems) log.warn({ code: "config_problem" }, problem);
     const retention = new Retention({ store, log, bounds: () => boundsOf(home) });
@@ -129,6 +132,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       casts: new Casts(store, growth),
       watches: new Watches(store, growth, sessions),
       reader,
+      screens,
       growth,
       intents: store.intents,
       storeRefusal: refusalOf,
@@ -149,6 +153,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       // Those who waited have just been hung up on; they let go of the store in the turns that follow.
       await new Promise((resolve) => setTimeout(resolve, lettingGoMs));
       if (!keep) await hosts.dismiss();
+      await screens.close();
       await hosts.close();
       store.close();
       rmSync(home.socket, { force: true });
@@ -168,16 +173,20 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     };
     const isOwners = ownerTokenCheck(home, log);
     const invoke = createInvoke(runtime, log);
-    const plane = { reader, sessions, terminals };
     const services: Services = {
       invoke,
       identify: (token) =>
-        token === undefined ? { kind: "owner" } : { kind: "run", ...runOfToken(store, token) },
-      data: (identity) => dataPlaneFor(identity, plane),
+        token === undefined || isOwners(token)
+          ? { kind: "owner" }
+          : { kind: "run", ...runOfToken(store, token) },
+      data: (identity) => dataPlaneFor(identity, { reader, sessions, terminals }),
       mcp: createMcpEndpoint({
         version,
         invoke,
-        changes: (identity, signal) => dataPlaneFor(identity, plane).changes(signal),
+        changes: async function* (identity, signal) {
+          const { changes, lastSeq } = dataPlaneFor(identity, { reader, sessions, terminals });
+          for await (const events of changes(lastSeq(), signal)) yield* events;
+        },
         trouble: (err) => log.debug({ err }, "an MCP client's request failed"),
       }),
       stop: ({ keep }) => (stopping ??= stop(keep)),

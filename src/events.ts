@@ -38,6 +38,9 @@ export type DeniedPermission = z.output<typeof deniedPermission>;
 export const leftProcess = z.strictObject({ pid: z.int(), command: z.string() });
 export type LeftProcess = z.output<typeof leftProcess>;
 
+/** Size of a run's terminal until a `resize` says another: the published daemon's. */
+export const initialTerminalSize = { columns: 80, rows: 24 };
+
 export const eventPayloads = {
   /** What the harness printed. `stream` is absent for a pty, where both streams are one. */
   output: z.strictObject({ data: z.string(), stream: z.enum(["stdout", "stderr"]).optional() }),

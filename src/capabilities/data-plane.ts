@@ -1,9 +1,8 @@
 /** What of the data plane (streams, raw output, terminals) is open to a caller: the same as the actions leave to it. */
-import { Failure } from "../errors.ts";
 import type { LogReader } from "../runtime/reading.ts";
 import type { LiveSessions } from "../runtime/sessions.ts";
 import type { Terminals } from "../runtime/terminal.ts";
-import { requireDescendant, requireSameProject } from "./authority.ts";
+import { projectOf, requireDescendant, requireSameProject } from "./authority.ts";
 import type { Identity } from "./capability.ts";
 
 export interface Plane {
@@ -16,18 +15,24 @@ export function dataPlaneFor(identity: Identity, { reader, sessions, terminals }
   const requireSession = (session: string): void => requireSameProject(identity, session, sessions);
   return {
     follow: (named: readonly string[] | undefined, afterSeq: number, signal: AbortSignal) => {
-      if (named === undefined && identity.kind !== "owner") throw unnamed();
       for (const session of named ?? []) requireSession(session);
-      return reader.follow(named, afterSeq, signal);
+      const events = reader.follow(named, afterSeq, signal);
+      return named === undefined && identity.kind !== "owner"
+        ? ofProject(identity, sessions, events)
+        : events;
     },
-    /** What happens from now on, of the sessions that the caller may see. */
-    changes: async function* (signal: AbortSignal) {
-      const isOpen = (session: string): boolean =>
-        identity.kind === "owner" || isAllowed(() => requireSession(session));
-      for await (const events of reader.follow(undefined, reader.lastSeq(), signal))
-        yield* events.filter(({ session }) => isOpen(session));
+    changes: async function* (afterSeq: number, signal: AbortSignal) {
+      const own = projectOf(identity, sessions);
+      for await (const rows of reader.changes(afterSeq, signal)) {
+        const open = rows.filter(
+          ({ session }) => own === undefined || sessions.find(session)?.project_root === own,
+        );
+        if (open.length > 0) yield open;
+      }
     },
     lastSeq: () => reader.lastSeq(),
+    cursorAt: (seq: number) => reader.cursorAt(seq),
+    seqOf: (cursor: string) => reader.seqOf(cursor),
     eventsPage: (...[session, from]: Parameters<LogReader["pageJson"]>) => reader.pageJson(session, from),
     output: (session: string, afterSeq: number) => reader.output(session, afterSeq),
     requireSession,
@@ -43,17 +48,16 @@ export function dataPlaneFor(identity: Identity, { reader, sessions, terminals }
   };
 }
 
-function isAllowed(require: () => void): boolean {
-  try {
-    require();
-    return true;
-  } catch (error) {
-    if (error instanceof Failure) return false;
-    throw error;
+/** Of all that happens what the caller may see. */
+async function* ofProject<E extends { readonly session: string }>(
+  identity: Identity,
+  sessions: LiveSessions,
+  pages: AsyncIterable<E[]>,
+): AsyncGenerator<E[]> {
+  const own = projectOf(identity, sessions);
+  const isSeen = ({ session }: E): boolean => sessions.find(session)?.project_root === own;
+  for await (const events of pages) {
+    const seen = events.filter(isSeen);
+    if (seen.length > 0) yield seen;
   }
 }
-
-const unnamed = (): Failure =>
-  new Failure("not_permitted", "the events of all sessions are the owner's alone", {
-    hint: "Name the sessions to follow: those of your own project.",
-  });

@@ -21,6 +21,7 @@ import { refresh } from "./refresh.ts";
 import { register } from "./register.ts";
 import { run } from "./run.ts";
 import { sacrifice } from "./sacrifice.ts";
+import { screen } from "./screen.ts";
 import { status } from "./status.ts";
 import { summon } from "./summon.ts";
 import { tail } from "./tail.ts";
@@ -35,6 +36,7 @@ const table = [
   events,
   output,
   tail,
+  screen,
   input,
   kill,
   archive,

@@ -1,29 +1,54 @@
 import * as z from "zod";
+import { Failure } from "../errors.ts";
 import { capability } from "./capability.ts";
 import { sessionId } from "./records.ts";
+
+/** A screenful, where a caller does not say how much it wants. */
+const linesUsual = 20;
 
 export const tail = capability({
   name: "tail",
   summary:
-    "The last lines of a session as clean text: what was said and printed, without escape sequences or JSON.",
+    "The last lines of a session as clean text, or with a cursor what was said and printed after it, page by page.",
   effect: "read",
   input: z.strictObject({
     session: sessionId.describe("session id"),
-    lines: z.int().min(1).max(10_000).default(20).describe("how many lines"),
-    maxBytes: z.int().min(64).max(1_000_000).default(4000).describe("at most so many bytes"),
+    lines: z
+      .int()
+      .min(1)
+      .max(10_000)
+      .optional()
+      .describe(`how many lines (default: ${linesUsual}); not with a cursor`),
+    maxBytes: z.int().min(64).max(1_000_000).default(4000).describe("at most so many bytes of text"),
+    cursor: z.string().optional().describe("what follows this place: cursor of run, watch, status or tail"),
   }),
-  output: z.object({ text: z.string(), truncated: z.boolean(), cursor: z.string() }),
+  output: z.object({
+    text: z.string(),
+    /** Text was left out: what follows, with a cursor; what is older, without one. */
+    more: z.boolean(),
+    /** With a cursor: the line being written, as it stands. It comes in the text once it has ended. */
+    unfinished: z.string().optional(),
+    cursor: z.string(),
+  }),
   failures: ["session_not_found"],
   right: "project",
   tool: {
-    title: "Read the end of a session",
+    title: "Read what a session said",
     description:
-      "The last lines an agent session said and printed, as clean text. Use it to see what a running agent does, or why one failed; status has the last message. A screenful unless lines and maxBytes ask for more.",
+      "Reads a session's output, log or transcript as clean text (no escape codes, no JSON), at most maxBytes (4 KB). Without a cursor its last lines. With the cursor of run, watch or tail only what is new since, oldest first: while more is true call again with the cursor answered; nothing is lost or repeated. unfinished is a line still being written, such as a question. For a full-screen dialog use screen.",
     core: true,
   },
   positional: ["session"],
-  async run({ session, lines, maxBytes }, { sessions, reader }) {
+  async run({ session, lines, maxBytes, cursor }, { sessions, reader }) {
     sessions.get(session);
-    return { ...reader.tail(session, lines, maxBytes), cursor: reader.cursorAt(reader.lastSeq()) };
+    if (cursor === undefined) {
+      const until = reader.lastSeq();
+      const { text, truncated } = reader.tail(session, { lines: lines ?? linesUsual, maxBytes, until });
+      return { text, more: truncated, cursor: reader.cursorAt(until) };
+    }
+    if (lines === undefined) return reader.textAfter(session, cursor, maxBytes);
+    throw new Failure("invalid_request", "tail: lines and cursor exclude each other", {
+      hint: "Leave lines out: maxBytes says how much of what follows the cursor is answered.",
+    });
   },
 });

@@ -4,7 +4,7 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import { Failure, failures } from "../errors.ts";
-import { createClient, isNotListening } from "../rpc/client.ts";
+import { createClient, isForbidden, isNotListening } from "../rpc/client.ts";
 import { locate, otherDaemonHint } from "./endpoint.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { printFailure } from "./failure.ts";
@@ -42,7 +42,7 @@ export async function runCli({ argv, version, program }: CliStart): Promise<numb
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done;
-    const failure = usageFailure(error, argv);
+    const failure = outOfSandbox(usageFailure(error, argv));
     return printFailure(asked.isOwn ? failure : elsewhere(failure), argv.includes("--json"));
   }
 }
@@ -170,6 +170,23 @@ function elsewhere(error: unknown): unknown {
   if (!(error instanceof Failure) || !isNotListening(error)) return error;
   const { code, message, details = {}, cause } = error;
   return new Failure(code, message, { hint: otherDaemonHint, details, cause });
+}
+
+/** Set by Codex for the commands that its sandbox keeps from the network, and with it from every socket. */
+const sandboxVariable = "CODEX_SANDBOX_NETWORK_DISABLED";
+
+/** Whoever was not let out of a sandbox has another way to the daemon, and no use for starting one. */
+function outOfSandbox(error: unknown): unknown {
+  if (!isForbidden(error)) return error;
+  const { code, message, details = {}, cause } = error;
+  const isCodex = process.env[sandboxVariable] === "1";
+  return new Failure(code, isCodex ? `the sandbox of Codex forbids it: ${message}` : message, {
+    hint: isCodex
+      ? "Use the MCP tools of coven instead (run, watch, status, kill …): they work from inside. coven mcp install codex sets them up."
+      : "A sandbox or a file permission forbids it. From inside a sandbox use the MCP tools of coven, where it has them.",
+    details,
+    cause,
+  });
 }
 
 /** What the parser refuses, in our words; it names the nearest verb or option by itself. */

@@ -9,6 +9,7 @@ import { log } from "../capabilities/log.ts";
 import { type eventRecord, sessionRecord } from "../capabilities/records.ts";
 import { register } from "../capabilities/register.ts";
 import { sacrifice } from "../capabilities/sacrifice.ts";
+import { screen } from "../capabilities/screen.ts";
 import { status } from "../capabilities/status.ts";
 import { tail } from "../capabilities/tail.ts";
 import { eventPayloads, isLive } from "../events.ts";
@@ -40,7 +41,8 @@ const printers: ReadonlyMap<string, (output: unknown) => string> = new Map([
     "events",
     as(events.output, ({ events, hasMore }) => eventLines(events) + (hasMore ? moreEvents(events) : "")),
   ],
-  ["tail", as(tail.output, ({ text }) => ended(text))],
+  ["tail", as(tail.output, ({ text, unfinished = "" }) => ended(text + unfinished))],
+  ["screen", as(screen.output, ({ text }) => ended(text))],
   [
     "record",
     as(sessionRecord, (record) => fields(Object.entries(record).map(([name, value]) => [name, cell(value)]))),

@@ -102,7 +102,8 @@ function scan(text: string): { tables: Table[]; entries: Entry[] } {
     if (at < text.length && take(/\r?\n/y) === undefined) refuse();
   };
   const takeValue = (): void => {
-    for (let depth = 0; at < text.length;) {
+    let depth = 0;
+    while (at < text.length) {
       if (take(strings) !== undefined) continue;
       if (take(/[[{]/y) !== undefined) depth += 1;
       else if (take(/[\]}]/y) !== undefined) depth -= 1;
@@ -110,6 +111,7 @@ function scan(text: string): { tables: Table[]; entries: Entry[] } {
       else if (take(/#[^\n]*|[^"'[\]{}#\n]+|\n/y) === undefined) refuse();
       if (depth < 0) refuse();
     }
+    if (depth > 0) refuse();
   };
   while (at < text.length) {
     if (take(/\s+|#[^\n]*/y) !== undefined) continue;

@@ -6,7 +6,7 @@ import type { McpOptions } from "./server.ts";
 export interface EndpointOptions {
   readonly version: string;
   readonly invoke: Invoke;
-  /** What happens from now on in the sessions that the caller may see. */
+  /** Of what the caller may see. */
   readonly changes: (identity: Identity, signal: AbortSignal) => ReturnType<McpOptions["changes"]>;
   readonly trouble: (error: Error) => void;
 }

@@ -14,28 +14,21 @@
  * The socket is closed with 1000 when the session has ended and everything was sent, with 1001 when the daemon stops.
  *
  * Client to server: binary frames are keys, a text frame `{"columns","rows"}` is the size of the window.
- *
- * A request that is refused is answered before it becomes a WebSocket: with the status and the failure, as any other.
  */
-import { STATUS_CODES, type IncomingMessage } from "node:http";
-import type { Duplex } from "node:stream";
-import type { FastifyInstance } from "fastify";
-import { type RawData, type WebSocket, WebSocketServer } from "ws";
+import type { RawData, WebSocket } from "ws";
 import * as z from "zod";
 import { Failure, failures } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { wireFailure } from "./failure.ts";
 import { tokenOf, wholeNumber } from "./request.ts";
 import type { AttachedTerminal, DataPlane, Services, WantedControl } from "./services.ts";
+import { type Upgrade, type UpgradeRoute, socketFailure } from "./upgrade.ts";
 
 /** Most bytes in one frame from a client: a large paste. */
 const frameBytesMax = 1024 * 1024;
 
 /** Frames of one client that are being handed on; with more of them it is not read from. */
 const framesInHandMax = 16;
-
-/** How long a client may take to answer that the daemon stops, ms, before it is hung up on. */
-const farewellMsMax = 200;
 
 /** Longest session id, characters: the published limit. */
 const attachPath = /^(?:\/api\/v1)?\/sessions\/([^/]{1,256})\/attach$/;
@@ -52,24 +45,17 @@ interface Wanted {
   readonly control: WantedControl;
 }
 
-export function addAttach(app: FastifyInstance, { identify, data: openTo }: Services, log: Log): void {
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: frameBytesMax });
-  app.server.on("upgrade", (request: IncomingMessage, stream: Duplex, head: Buffer) => {
-    stream.on("error", () => stream.destroy());
-    try {
-      const wanted = wantedOf(request.url ?? "");
-      const data = openTo(identify(tokenOf(request.headers)));
+export function attachUpgrade({ identify, data: openTo }: Services, log: Log): UpgradeRoute {
+  return {
+    path: attachPath,
+    options: { maxPayload: frameBytesMax },
+    open: (upgrade) => {
+      const wanted = wantedOf(upgrade);
+      const data = openTo(identify(tokenOf(upgrade.headers)));
       data.requireSession(wanted.session);
-      sockets.handleUpgrade(request, stream, head, (socket) => void serve(socket, data, wanted));
-    } catch (error) {
-      refuseUpgrade(stream, asFailure(error));
-    }
-  });
-  // Before the server begins to wait for its connections, of which these are some.
-  app.addHook("preClose", async () => {
-    for (const socket of sockets.clients) socket.close(1001, "daemon_stopping");
-    setTimeout(() => sockets.clients.forEach((socket) => socket.terminate()), farewellMsMax).unref();
-  });
+      return (socket) => void serve(socket, data, wanted);
+    },
+  };
 
   async function serve(
     socket: WebSocket,
@@ -91,7 +77,7 @@ export function addAttach(app: FastifyInstance, { identify, data: openTo }: Serv
       }
       socket.close(1000, "ended");
     } catch (error) {
-      const { code } = asFailure(error);
+      const { code } = socketFailure(error, log);
       socket.close(4000 + failures[code].http, code);
     } finally {
       await terminal?.detach();
@@ -105,29 +91,19 @@ export function addAttach(app: FastifyInstance, { identify, data: openTo }: Serv
       inHand += 1;
       if (inHand >= framesInHandMax) socket.pause();
       void take(terminal, bytesOf(frame), isBinary)
-        .catch((error: unknown) => tell(socket, { type: "refused", error: wireFailure(asFailure(error)) }))
+        .catch((error: unknown) =>
+          tell(socket, { type: "refused", error: wireFailure(socketFailure(error, log)) }),
+        )
         .finally(() => {
           inHand -= 1;
           socket.resume();
         });
     });
   }
-
-  /** A bug is logged and told as what it is. */
-  function asFailure(error: unknown): Failure {
-    if (error instanceof Failure) return error;
-    log.error({ err: error }, "an attached client could not be served");
-    return new Failure("internal_error", "something went wrong inside Coven", {
-      hint: "See the daemon's log: coven logs.",
-    });
-  }
 }
 
 /** What the path and the query of an upgrade ask for; the id is what stands in the path. */
-function wantedOf(url: string): Wanted {
-  const [path = "", search = ""] = url.split("?");
-  const session = attachPath.exec(path)?.[1];
-  if (session === undefined) throw new Failure("not_found", "Route not found.");
+function wantedOf({ named: [session = ""], search }: Upgrade): Wanted {
   const parameters = new Map(new URLSearchParams(search));
   const [take, view] = [isTrue(parameters, "take"), isTrue(parameters, "view")];
   if (take && view) {
@@ -170,18 +146,4 @@ const bytesOf = (frame: RawData): Buffer =>
 
 function tell(socket: WebSocket, message: object): void {
   if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(message));
-}
-
-/** Answers instead of upgrading, as any other request is answered. */
-export function refuseUpgrade(stream: Duplex, failure: Failure): void {
-  const { http } = failures[failure.code];
-  const body = JSON.stringify({ error: wireFailure(failure) });
-  const head = [
-    `HTTP/1.1 ${http} ${STATUS_CODES[http] ?? ""}`,
-    "Connection: close",
-    "Content-Type: application/json",
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    ...(failure.code === "unauthenticated" ? ["WWW-Authenticate: Bearer"] : []),
-  ];
-  stream.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }

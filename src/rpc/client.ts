@@ -95,7 +95,8 @@ export function createClient(endpoint: Endpoint, origin: string) {
     return transmit(method, path, options);
   };
 
-  async function* follow(path: string, signal: AbortSignal | undefined): AsyncGenerator<EventRecord> {
+  /** The data of a stream's events, as they come. */
+  async function* follow(path: string, signal: AbortSignal | undefined): AsyncGenerator {
     const response = await send("GET", path, { accept: "text/event-stream", signal });
     if (response.statusCode !== 200) throw await failureOf(response, endpoint);
     let text = "";
@@ -106,7 +107,7 @@ export function createClient(endpoint: Endpoint, origin: string) {
       text = blocks.pop() ?? "";
       for (const block of blocks) {
         const data = block.split("\n").find((line) => line.startsWith("data: "));
-        if (data !== undefined) yield eventRecord.parse(JSON.parse(data.slice(6)));
+        if (data !== undefined) yield JSON.parse(data.slice(6));
       }
     }
   }
@@ -133,13 +134,16 @@ export function createClient(endpoint: Endpoint, origin: string) {
 
     /** The events of a session after a cursor, as they come. Ends when the daemon or the signal ends it. */
     async *events(session: string, afterSeq: number, signal?: AbortSignal): AsyncGenerator<EventRecord> {
-      yield* follow(`/sessions/${encodeURIComponent(session)}/events?afterSeq=${afterSeq}`, signal);
+      const path = `/sessions/${encodeURIComponent(session)}/events?afterSeq=${afterSeq}`;
+      for await (const event of follow(path, signal)) yield eventRecord.parse(event);
     },
 
     /** Which sessions grow from now on, and by what kinds of events. Ends when the daemon or the signal ends it. */
     async *changes(signal: AbortSignal): AsyncGenerator<{ session: string; kind: string }> {
-      for await (const { session_id, kind } of follow("/events?afterSeq=latest", signal))
+      for await (const event of follow("/events?afterSeq=latest&brief=true", signal)) {
+        const { session_id, kind } = changed.parse(event);
         yield { session: session_id, kind };
+      }
     },
 
     /** The raw bytes a session has printed. */
@@ -205,6 +209,8 @@ function placeOf(endpoint: Endpoint): string {
   const found = statSync(endpoint.path, { throwIfNoEntry: false });
   return found === undefined ? "" : `${found.ino} ${found.ctimeMs}`;
 }
+
+const changed = eventRecord.pick({ session_id: true, kind: true });
 
 const spoken = z.object({ apiVersion: z.string() });
 
@@ -294,13 +300,19 @@ async function* reachable(response: IncomingMessage, endpoint: Endpoint): AsyncG
 export const isNotListening = (error: unknown): boolean =>
   error instanceof Failure && error.code === "runtime_unavailable" && error.details?.["isGone"] === true;
 
+/** Whether the failure says that this process was not let out, whoever listens there. */
+export const isForbidden = (error: unknown): error is Failure =>
+  error instanceof Failure && error.code === "runtime_unavailable" && error.details?.["isForbidden"] === true;
+
 function unreachable(endpoint: Endpoint, cause: Error): Failure {
-  const isGone = "code" in cause && ["ENOENT", "ENOTDIR", "ECONNREFUSED"].includes(String(cause.code));
+  const code = "code" in cause ? String(cause.code) : "";
+  const isGone = ["ENOENT", "ENOTDIR", "ECONNREFUSED"].includes(code);
+  const isForbidden = ["EPERM", "EACCES"].includes(code);
   const isLate = cause.cause instanceof DOMException && cause.cause.name === "TimeoutError";
   const why = isGone ? "no daemon is listening there" : isLate ? "it does not answer" : cause.message;
   return new Failure("runtime_unavailable", `cannot reach ${endpointName(endpoint)}: ${why}`, {
     hint: "Start it with coven daemon start; coven doctor says what is wrong.",
-    details: { endpoint: endpointName(endpoint), isGone },
+    details: { endpoint: endpointName(endpoint), isGone, ...(isForbidden ? { isForbidden } : {}) },
     cause,
   });
 }

@@ -13,16 +13,22 @@ import { Failure, failures } from "../errors.ts";
 import { makePrivate } from "../home.ts";
 import type { Log } from "../log.ts";
 import { addActions } from "./actions.ts";
-import { addAttach } from "./attach.ts";
+import { attachUpgrade } from "./attach.ts";
 import { bodyBytesMax, encodeFailure, failureOf } from "./failure.ts";
+import { createAnswer } from "./json-rpc/answer.ts";
+import { createMethods } from "./json-rpc/methods.ts";
+import { addRpc } from "./json-rpc/post.ts";
+import { rpcUpgrade } from "./json-rpc/socket.ts";
 import { addLifecycle } from "./lifecycle.ts";
 import { addMcp } from "./mcp.ts";
 import { addOpenApi } from "./openapi.ts";
+import { addOpenRpc } from "./openrpc.ts";
 import { rituals } from "./rituals.ts";
 import { addRoutes } from "./route.ts";
 import { routes } from "./routes.ts";
 import type { Services } from "./services.ts";
 import { acceptConstraint, addStreams } from "./streams.ts";
+import { addUpgrades } from "./upgrade.ts";
 
 /** Longest id in a path, characters: no request line that arrives is longer. */
 const idCharactersMax = 16 * 1024;
@@ -90,6 +96,7 @@ export async function createApp(services: Services, log: Log, admit?: Admit): Pr
   );
   app.setNotFoundHandler((request, reply) => encodeFailure(reply, notFound(request.originalUrl)));
 
+  const rpc = { services, answer: createAnswer(createMethods(services), log), log };
   for (const prefix of ["", apiPrefix]) {
     await app.register(
       async (scope) => {
@@ -98,12 +105,14 @@ export async function createApp(services: Services, log: Log, admit?: Admit): Pr
         addStreams(scope, services);
         addLifecycle(scope, services);
         addOpenApi(scope);
+        await addRpc(scope, rpc);
+        addOpenRpc(scope);
       },
       { prefix },
     );
   }
-  addAttach(app, services, log);
   await addMcp(app, services);
+  addUpgrades(app, [attachUpgrade(services, log), rpcUpgrade(rpc)], log);
   return app;
 }
 

@@ -10,7 +10,7 @@ import type { Identity } from "../capabilities/capability.ts";
 import { Failure } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type LoopbackAddress, addressText } from "../loopback-address.ts";
-import { refuseUpgrade } from "./attach.ts";
+import { refuseUpgrade } from "./upgrade.ts";
 import { refuseForeign } from "./guard.ts";
 import { type Admit, createApp, waitingConnectionsMax } from "./listener.ts";
 import { tokenOf } from "./request.ts";

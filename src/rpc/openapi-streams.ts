@@ -38,7 +38,15 @@ export const otherRoutes: readonly OtherRoute[] = [
     path: "/events",
     description:
       "With Accept: text/event-stream the events of all sessions, or of those named, as they come.",
-    parameters: streamParameters,
+    parameters: [
+      ...streamParameters,
+      {
+        ...from,
+        name: "brief",
+        description: "Of all sessions: only which has grown and by what kind of event.",
+        schema: { type: "boolean" },
+      },
+    ],
     responses: { 200: events },
   },
   {
@@ -101,6 +109,26 @@ export const otherRoutes: readonly OtherRoute[] = [
       },
     },
     responses: { 202: answer({ type: "object" }), ...refusals([]) },
+  },
+  {
+    method: "post",
+    path: "/rpc",
+    operationId: "post_rpc",
+    summary: "Any action over JSON-RPC 2.0, a single request or a batch; /openrpc.json says what there is.",
+    description: "An upgrade of this path is the same as a WebSocket, with subscriptions.",
+    requestBody: { required: true, content: { "application/json": { schema: {} } } },
+    responses: {
+      200: answer({}),
+      204: { description: "Nothing is to be answered." },
+      ...refusals(["payload_too_large"], { type: "object" }),
+    },
+  },
+  {
+    method: "get",
+    path: "/openrpc.json",
+    operationId: "get_openrpc_json",
+    summary: "The OpenRPC document of /rpc.",
+    responses: { 200: answer({ type: "object" }) },
   },
   {
     method: "get",

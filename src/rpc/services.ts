@@ -25,8 +25,16 @@ export interface DataPlane {
     afterSeq: number,
     signal: AbortSignal,
   ) => AsyncGenerator<SentEvent[]>;
+  /** Which sessions grow, and by what kinds of events; of a run those of its own project. */
+  readonly changes: (
+    afterSeq: number,
+    signal: AbortSignal,
+  ) => AsyncGenerator<readonly { readonly seq: number; readonly session: string; readonly kind: string }[]>;
   /** The end of the log. */
   readonly lastSeq: () => number;
+  /** A place in the log as text that names its store, and back. Throws `invalid_request` for one of another store. */
+  readonly cursorAt: (seq: number) => string;
+  readonly seqOf: (cursor: string) => number;
   /** A page of events as the action `events` answers it, as JSON text. */
   readonly eventsPage: (session: string, from: EventsFrom) => Buffer;
   readonly output: (session: string, afterSeq: number) => Generator<Buffer, number>;

@@ -8,6 +8,9 @@
  * said at once, as an id without data, so that a reader can come back even before it has seen an event. It ends when
  * every session it names was sacrificed, or the daemon stops.
  *
+ * With `brief=true` the stream of all has as `data` only the session and the kind: who wants to know what changes need
+ * not read what was printed.
+ *
  * A stream reads the log from its own cursor and writes only as fast as its reader takes it.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -58,7 +61,9 @@ export function addStreams(app: FastifyInstance, { identify, data: openTo }: Ser
     const start = startOf(request);
     const afterSeq = start === "latest" ? data.lastSeq() : start;
     const over = AbortSignal.any([untilGone(reply), stopping.signal]);
-    const sent = send(reply, over, afterSeq, data.follow(sessions, afterSeq, over));
+    const isBrief = sessions === undefined && query(request).get("brief") === "true";
+    const pages = isBrief ? briefly(data.changes(afterSeq, over)) : data.follow(sessions, afterSeq, over);
+    const sent = send(reply, over, afterSeq, pages);
     const settled = sent.finally(() => streams.delete(settled));
     streams.add(settled);
     await settled;
@@ -105,6 +110,15 @@ function startOf(request: FastifyRequest): number | "latest" {
       ? wholeNumber(new Map([["Last-Event-ID", seen]]), "Last-Event-ID")
       : wholeNumber(asked, "afterSeq");
   return Math.max(seq ?? 0, 0);
+}
+
+async function* briefly(changes: ReturnType<DataPlane["changes"]>): ReturnType<DataPlane["follow"]> {
+  for await (const rows of changes)
+    yield rows.map(({ seq, session, kind }) => ({
+      seq,
+      kind,
+      json: Buffer.from(JSON.stringify({ session_id: session, kind })),
+    }));
 }
 
 const blankLine = Buffer.from("\n\n");

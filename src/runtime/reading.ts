@@ -1,17 +1,28 @@
 /** Reading the log: pages of events, raw output, and the end of a session as clean text. */
-import { type EventRecord, seqOfEventId } from "../events.ts";
-import { type EventJson, type OutputRow, type Page, pageEventsMax } from "../store/events.ts";
+import { type EventRecord, isLive, seqOfEventId } from "../events.ts";
+import {
+  type EventJson,
+  type EventKindRow,
+  type OutputRow,
+  type Page,
+  pageEventsMax,
+} from "../store/events.ts";
 import type { Store } from "../store/store.ts";
 import { tailOf } from "../text/clean.ts";
+import { type PageOfText, createPage } from "../text/page.ts";
 import { createTranscript } from "../text/transcript.ts";
 import type { Growth } from "./growth.ts";
-import { formatCursor } from "./cursor.ts";
+
+import { formatCursor, formatPlace, parseCursor, parsePlace } from "./cursor.ts";
 
 /** Rows of output read at once when it is streamed: about 64 of the largest make one megabyte. */
 const outputRowsAtOnce = 64;
 
 /** What a follower is given at once: it is all that is kept for one that does not take it, for each of a thousand. */
 const followedAtOnce = { limit: 500, bytesMax: 128 * 1024 };
+
+/** Rows read in one turn for a page of text, up to 1 MB, so that a long search does not hold everything up. */
+const textRowsAtOnce = 64;
 
 /** How far back a tail looks, bytes of payload for each byte wanted, since most of a terminal's output is no text. */
 const lookBackFactor = 16;
@@ -32,6 +43,8 @@ export class LogReader {
     this.#growth = growth;
   }
 
+  /** Throws `invalid_request` for what is no cursor of this store. */
+  seqOf = (cursor: string): number => parseCursor(this.#store.storeId, cursor);
   cursorAt = (seq: number): string => formatCursor(this.#store.storeId, seq);
   lastSeq = (): number => this.#store.events.lastSeq();
 
@@ -90,6 +103,22 @@ export class LogReader {
     }
   }
 
+  /** Which sessions grow after a place in the log, and by what kinds of events, as it happens. */
+  async *changes(afterSeq: number, signal: AbortSignal): AsyncGenerator<EventKindRow[]> {
+    let seq = afterSeq;
+    const growth = this.#growth.wakeups(undefined, signal);
+    try {
+      while (!signal.aborted) {
+        const rows = this.#store.events.kindsAfter(seq, followedAtOnce.limit);
+        seq = rows.at(-1)?.seq ?? seq;
+        if (rows.length > 0) yield rows;
+        else await growth.next();
+      }
+    } finally {
+      growth.stop();
+    }
+  }
+
   /** What the session printed after a place, row by row. */
   outputRows = (session: string, afterSeq: number, rowsMax: number): OutputRow[] =>
     this.#store.events.output(session, afterSeq, rowsMax);
@@ -128,11 +157,41 @@ export class LogReader {
     };
   }
 
-  /** The last lines of the session as text to read. */
-  tail(session: string, lines: number, maxBytes: number): ReturnType<typeof tailOf> {
+  /** The last lines of the session, as it is or was at a place, as text to read. */
+  tail(
+    session: string,
+    { lines, maxBytes, until }: { lines: number; maxBytes: number; until?: number | undefined },
+  ): { text: string; truncated: boolean } {
     const transcript = createTranscript();
-    const recent = { count: 5000, payloadBytesMax: Math.max(64 * 1024, maxBytes * lookBackFactor) };
-    const text = this.#store.events.before(session, recent).map((event) => transcript.push(event));
-    return tailOf(text.join("") + transcript.flush(), { lines, maxBytes });
+    const payloadBytesMax = Math.max(64 * 1024, maxBytes * lookBackFactor);
+    const recent = { count: 5000, payloadBytesMax, until };
+    const events = this.#store.events.before(session, recent);
+    const text = events.map((event) => transcript.push(event));
+    const tail = tailOf(text.join("") + transcript.flush(), { lines, maxBytes });
+    const isWhole = (events[0]?.seq ?? 0) <= this.#store.events.firstSeq(session);
+    return { text: tail.text, truncated: tail.truncated || !isWhole };
+  }
+
+  /** What was said and printed after a cursor, as much as fits, and the cursor to go on from. */
+  async textAfter(
+    session: string,
+    cursor: string,
+    maxBytes: number,
+  ): Promise<PageOfText & { cursor: string }> {
+    const { storeId, events, sessions } = this.#store;
+    const { seen, place } = parsePlace(storeId, cursor);
+    const writer = createPage({ seen, place, maxBytes });
+    for (let after = place.seq - 1, isFull = false; ;) {
+      const status = sessions.find(session)?.status;
+      const isOver = status === undefined || !isLive(status);
+      const page = events.page(session, after, textRowsAtOnce);
+      after = page.events.at(-1)?.seq ?? after;
+      isFull = !page.events.every((event) => writer.add(event));
+      if (isFull || !page.hasMore) {
+        const { seen, place, ...shown } = writer.end(isOver && !isFull);
+        return { ...shown, cursor: formatPlace(storeId, seen, place) };
+      }
+      await new Promise(setImmediate);
+    }
   }
 }

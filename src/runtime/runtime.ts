@@ -10,6 +10,7 @@ import type { Leftovers } from "./leftovers.ts";
 import type { LogReader } from "./reading.ts";
 import type { Retention } from "./retention.ts";
 import type { Rituals } from "./rituals.ts";
+import type { Screens } from "./screens.ts";
 import type { LiveSessions } from "./sessions.ts";
 import type { Watches } from "./watch.ts";
 import type { Growth } from "./growth.ts";
@@ -38,6 +39,7 @@ export interface Runtime {
   readonly casts: Casts;
   readonly watches: Watches;
   readonly reader: LogReader;
+  readonly screens: Screens;
   readonly growth: Growth;
   readonly intents: Store["intents"];
   /** Why the store takes no writes now, where the error says so. */

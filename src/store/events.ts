@@ -16,6 +16,13 @@ const pageBytesMax = 900_000;
 
 export type OutputStream = "stdout" | "stderr";
 
+/** That a session has grown, and by what kind of event. */
+export interface EventKindRow {
+  readonly seq: number;
+  readonly session: string;
+  readonly kind: string;
+}
+
 /** A record as it is sent. */
 export interface EventJson {
   readonly seq: number;
@@ -49,6 +56,16 @@ export interface OutputRow {
   readonly bytes: Buffer;
 }
 
+/** What was printed to a terminal (bytes), or the size its window got (payload). */
+export interface TerminalRow {
+  readonly seq: number;
+  readonly payload: string | null;
+  readonly bytes: Buffer | null;
+}
+
+/** Beyond every place. */
+const anySeq = Number.MAX_SAFE_INTEGER;
+
 export type EventLog = ReturnType<typeof openEventLog>;
 
 export function openEventLog({ db }: Ledger) {
@@ -66,6 +83,10 @@ export function openEventLog({ db }: Ledger) {
     db,
     `SELECT seq, session_id, kind, payload, bytes, created_at FROM events
      WHERE seq > :after ORDER BY seq LIMIT :limit`,
+  );
+  const kindsAfterSeq = statement<EventKindRow>(
+    db,
+    `SELECT seq, session_id AS session, kind FROM events WHERE seq > :after ORDER BY seq LIMIT :limit`,
   );
   // The inner select is answered by the index alone: rows of other sessions are not touched.
   const severalAfter = statement<EventRow>(
@@ -85,7 +106,18 @@ export function openEventLog({ db }: Ledger) {
   const newestFirst = statement<EventRow>(
     db,
     `SELECT seq, session_id, kind, payload, bytes, created_at FROM events
-     WHERE session_id = :session ORDER BY seq DESC`,
+     WHERE session_id = :session AND seq <= :until ORDER BY seq DESC`,
+  );
+  const terminalAfter = statement<TerminalRow>(
+    db,
+    `SELECT seq, payload, bytes FROM events
+     WHERE session_id = :session AND seq > :after AND seq <= :until
+       AND (kind = 'resize' OR (kind = 'output' AND payload IS NULL))
+     ORDER BY seq LIMIT :limit`,
+  );
+  const firstOutput = statement<{ payload: string | null }>(
+    db,
+    "SELECT payload FROM events WHERE session_id = :session AND kind = 'output' ORDER BY seq LIMIT 1",
   );
   const first = statement<{ seq: number }>(
     db,
@@ -99,7 +131,8 @@ export function openEventLog({ db }: Ledger) {
 
   const newestMoves = statement<{ seq: number; payload: string }>(
     db,
-    `SELECT seq, payload FROM events WHERE session_id = :session AND kind = 'status' ORDER BY seq DESC`,
+    `SELECT seq, payload FROM events
+     WHERE session_id = :session AND kind = 'status' AND seq <= :until ORDER BY seq DESC`,
   );
 
   return {
@@ -161,18 +194,36 @@ export function openEventLog({ db }: Ledger) {
       return { events, seq: lastSeq, hasMore };
     },
 
+    /** Which sessions have grown after a cursor, and by what; their payloads are not read for it. */
+    kindsAfter: (afterSeq: number, limit: number): EventKindRow[] =>
+      kindsAfterSeq.all({ after: afterSeq, limit }),
+
     /** What was printed after a cursor, without a structured harness's standard error. */
     output: (session: string, afterSeq: number, limit: number): OutputRow[] =>
       outputAfter.all({ session, after: afterSeq, limit }),
 
-    /** The newest events, oldest first: as many as fit both limits, at least one where there is one. */
+    /** What a terminal was told after one place and up to another. */
+    terminal: (session: string, after: number, until: number, limit: number): TerminalRow[] =>
+      terminalAfter.all({ session, after, until, limit }),
+
+    /** Where the session prints to; undefined while it has printed nothing. */
+    printsTo(session: string): "terminal" | "pipes" | undefined {
+      const row = firstOutput.get({ session });
+      return row && (row.payload === null ? "terminal" : "pipes");
+    },
+
+    /** The newest events up to a place, oldest first: as many as fit both limits, at least one where there is one. */
     before(
       session: string,
-      { count, payloadBytesMax }: { count: number; payloadBytesMax: number },
+      {
+        count,
+        payloadBytesMax,
+        until = anySeq,
+      }: { count: number; payloadBytesMax: number; until?: number | undefined },
     ): EventRecord[] {
       const found: EventRecord[] = [];
       let bytes = 0;
-      for (const row of newestFirst.iterate({ session })) {
+      for (const row of newestFirst.iterate({ session, until })) {
         const record = toRecord(row);
         bytes += Buffer.byteLength(record.payload_json);
         if (found.length === count || (found.length > 0 && bytes > payloadBytesMax)) break;
@@ -194,9 +245,9 @@ export function openEventLog({ db }: Ledger) {
       return undefined;
     },
 
-    /** The newest move into one of the wanted states. */
-    lastMoveTo(session: string, isWanted: (status: string) => boolean): number | undefined {
-      for (const row of newestMoves.iterate({ session })) {
+    /** The newest move, up to a place, into one of the wanted states. */
+    lastMoveTo(session: string, isWanted: (status: string) => boolean, until = anySeq): number | undefined {
+      for (const row of newestMoves.iterate({ session, until })) {
         const move: unknown = JSON.parse(row.payload);
         if (isMove(move) && isWanted(move.to)) return row.seq;
       }

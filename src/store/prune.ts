@@ -47,6 +47,11 @@ export function openPruning({ db, write }: Ledger) {
     `SELECT seq, ${rowBytes} AS bytes FROM events WHERE session_id = :session AND ${prunable}
      ORDER BY seq LIMIT ${rowsAtOnce}`,
   );
+  const oldest = statement<{ kind: string; payload: string | null }>(
+    db,
+    `SELECT kind, payload FROM events WHERE session_id = :session AND (${prunable} OR kind = 'output_truncated')
+     ORDER BY seq LIMIT 1`,
+  );
   const remove = statement(db, "DELETE FROM events WHERE seq = :seq");
   const marker = statement<{ seq: number; payload: string }>(
     db,
@@ -77,6 +82,14 @@ export function openPruning({ db, write }: Ledger) {
     weigh(session: string): Removed {
       const { events = 0, bytes = 0 } = weight.get({ session }) ?? {};
       return { events, bytes: bytes ?? 0 };
+    },
+
+    /** How many events of the session were removed so far. */
+    removedFrom(session: string): number {
+      const row = oldest.get({ session });
+      // The marker stands where the first of them was, so nothing that could have been removed is before it.
+      if (row?.kind !== "output_truncated") return 0;
+      return eventPayloads.output_truncated.parse(JSON.parse(row.payload ?? "{}")).droppedEvents;
     },
 
     /** Removes as much of an ended session as fits one short transaction. Nothing is left when it removes nothing. */

@@ -12,11 +12,15 @@ import { createLine } from "./terminal-line.ts";
 /** What is dropped as an unclosed title or picture before it is taken for text again. */
 const STRING_LENGTH_MAX = 1024 * 1024;
 
+export type Held = "nothing" | "line" | "sequence";
+
 export interface Cleaner {
   /** Answers the lines that are complete. */
   push(text: string): string;
   /** The unfinished line as it stands, without taking it: a question waits for its answer there. */
   unfinished(): string;
+  /** What a new cleaner that goes on from here would not know of: an unfinished line, or an escape sequence. */
+  holds(): Held;
   /** Answers the unfinished line, and drops an unfinished escape sequence. */
   flush(): string;
 }
@@ -98,6 +102,10 @@ export const createCleaner = (): Cleaner => {
       return answer();
     },
     unfinished: () => line.text(),
+    holds() {
+      if (pending !== "" || string !== undefined) return "sequence";
+      return line.isFresh() ? "nothing" : "line";
+    },
     flush() {
       pending = "";
       string = undefined;
@@ -130,7 +138,17 @@ export const tailOf = (
   return { text: fitting, truncated: fitting.length < text.length };
 };
 
-const lastBytes = (text: string, maxBytes: number): string => {
+/** The longest beginning that fits the budget, cut at a character. */
+export const firstBytes = (text: string, maxBytes: number): string => {
+  if (Buffer.byteLength(text) <= maxBytes) return text;
+  const bytes = Buffer.from(text.slice(0, maxBytes));
+  let end = Math.min(bytes.length, maxBytes);
+  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  return text.slice(0, bytes.toString("utf8", 0, end).length);
+};
+
+/** The longest end that fits the budget, cut at a character. */
+export const lastBytes = (text: string, maxBytes: number): string => {
   if (Buffer.byteLength(text) <= maxBytes) return text;
   const bytes = Buffer.from(text.slice(Math.max(0, text.length - maxBytes)));
   let from = Math.max(0, bytes.length - maxBytes);

@@ -15,6 +15,8 @@ export interface Line {
   end(ending: string): void;
   /** The line as it stands. */
   text(): string;
+  /** Whether nothing was written or moved since the last one ended. */
+  isFresh(): boolean;
 }
 
 export const createLine = (emit: (text: string) => void): Line => {
@@ -89,6 +91,7 @@ export const createLine = (emit: (text: string) => void): Line => {
 
   return {
     text: current,
+    isFresh: () => appended === "" && cells === undefined,
     write(text) {
       const breakAt = text.indexOf("\n");
       if (breakAt < 0) return cells === undefined ? append(text) : overwrite(text);

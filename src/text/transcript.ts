@@ -3,29 +3,41 @@
  * structured harness said, instead of its JSON.
  */
 import type * as z from "zod";
-import { eventPayloads } from "../events.ts";
-import { createCleaner } from "./clean.ts";
+import { type EventPayload, eventPayloads } from "../events.ts";
+import { type Held, createCleaner } from "./clean.ts";
 
 export interface TranscriptEvent {
   readonly kind: string;
   readonly payload_json: string;
 }
 
+/** What the events so far mean for the next one. */
+export interface TranscriptMarks {
+  /** It goes on with a line of JSON, of which nothing is said. */
+  readonly isInJson: boolean;
+  /** It goes on with a message. */
+  readonly isContinued: boolean;
+}
+
 export interface Transcript {
   /** The text that this event adds. */
   readonly push: (event: TranscriptEvent) => string;
+  /** The same of a part of what was printed. */
+  readonly printed: (output: EventPayload<"output">) => string;
+  /** What a new transcript with the same marks that goes on from here would not know of. */
+  readonly holds: () => Held;
+  readonly marks: () => TranscriptMarks;
   /** What the terminal's unfinished line says so far: a question waits for its answer there. */
   readonly unfinished: () => string;
   /** What an unfinished line still held. */
   readonly flush: () => string;
 }
 
-export function createTranscript(): Transcript {
+export function createTranscript(marks: TranscriptMarks = noMarks): Transcript {
   const terminal = createCleaner();
   const errors = createCleaner();
   let unfinished = "";
-  let isInJson = false;
-  let isContinued = false;
+  let { isInJson, isContinued } = marks;
 
   /** Of a structured harness's standard output only lines that are no JSON: the rest is told by typed events. */
   const plainLines = (data: string): string => {
@@ -43,11 +55,13 @@ export function createTranscript(): Transcript {
     return text;
   };
 
+  const printed = ({ data, stream }: EventPayload<"output">): string => {
+    if (stream === undefined) return terminal.push(data);
+    return stream === "stderr" ? errors.push(data) : plainLines(data);
+  };
+
   const says = {
-    output: on(eventPayloads.output, ({ data, stream }) => {
-      if (stream === undefined) return terminal.push(data);
-      return stream === "stderr" ? errors.push(data) : plainLines(data);
-    }),
+    output: on(eventPayloads.output, printed),
     message: on(eventPayloads.message, ({ role, text, more }) => {
       const head = isContinued ? "" : role === "user" ? "> " : "";
       isContinued = more === true;
@@ -71,10 +85,18 @@ export function createTranscript(): Transcript {
 
   return {
     push: ({ kind, payload_json }) => speakers.get(kind)?.(payload_json) ?? "",
+    printed,
+    holds() {
+      const held = [terminal.holds(), errors.holds(), unfinished === "" ? "nothing" : "line"] as const;
+      return held.find((each) => each === "sequence") ?? held.find((each) => each === "line") ?? "nothing";
+    },
+    marks: () => ({ isInJson, isContinued }),
     unfinished: () => terminal.unfinished(),
     flush: () => terminal.flush() + errors.flush() + plainLines("\n"),
   };
 }
+
+export const noMarks: TranscriptMarks = { isInJson: false, isContinued: false };
 
 /** A payload that is not as expected adds nothing. */
 const on =

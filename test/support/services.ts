@@ -11,7 +11,10 @@ export const stubServices: Services = {
   identify: () => ({ kind: "owner" }),
   data: () => ({
     follow: absent,
+    changes: absent,
     lastSeq: absent,
+    cursorAt: absent,
+    seqOf: absent,
     eventsPage: absent,
     output: absent,
     requireSession: absent,

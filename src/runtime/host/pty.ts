@@ -12,6 +12,7 @@ import { dirname, join } from "node:path";
 import { ReadStream } from "node:tty";
 import { constants as fcntl, fcntlSync } from "fs-ext";
 import { Failure } from "../../errors.ts";
+import { initialTerminalSize } from "../../events.ts";
 import type { Child, ChildEnd, ChildListener, ChildSpec } from "./child.ts";
 import { createPtyInput } from "./pty-input.ts";
 
@@ -32,9 +33,6 @@ interface NativePty {
   ): { readonly fd: number; readonly pid: number; readonly pty: string };
   resize(fd: number, columns: number, rows: number): void;
 }
-
-/** Size of a terminal until somebody attaches with another: the published daemon's. */
-export const initialSize = { columns: 80, rows: 24 };
 
 /**
  * What is read goes through here and on at once, so that one buffer serves all terminals. As long as what Linux gives at
@@ -70,8 +68,8 @@ export async function spawnInPty(spec: ChildSpec): Promise<Child> {
     spec.args,
     Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
     spec.cwd,
-    initialSize.columns,
-    initialSize.rows,
+    initialTerminalSize.columns,
+    initialTerminalSize.rows,
     -1,
     -1,
     true,

@@ -4,7 +4,7 @@
  * It ends once: remaining output, typed events and what it left running are queued in the journal before the ending.
  * Ending its processes needs no store; only the record of it does.
  */
-import type { SessionStatus } from "../../events.ts";
+import { type SessionStatus, initialTerminalSize } from "../../events.ts";
 import { Failure } from "../../errors.ts";
 import type { OutputStream } from "../../store/events.ts";
 import { createOutputParser } from "../harness/output.ts";
@@ -16,7 +16,7 @@ import { endTree } from "./end-tree.ts";
 import type { ProcessInfo } from "./process-info.ts";
 import { identify } from "./processes.ts";
 import type { LaunchSpec } from "./protocol.ts";
-import { initialSize, spawnInPty } from "./pty.ts";
+import { spawnInPty } from "./pty.ts";
 import { type RunContext, RunLog } from "./run-log.ts";
 import { createTakenInputs } from "./taken-inputs.ts";
 import { createQueryAnswerer } from "./terminal-queries.ts";
@@ -77,7 +77,7 @@ export class Run {
   #endedAs: SessionStatus | undefined;
   #isInputClosed = false;
   #attachedCount = 0;
-  #size = initialSize;
+  #size = initialTerminalSize;
   #endsAs: EndsAs | undefined;
   /** What the newest kill does. */
   #ending: ReturnType<typeof endTree> = nothingEnds;
