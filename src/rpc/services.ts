@@ -5,7 +5,6 @@ import type { Identity, Invoke } from "../capabilities/capability.ts";
 /** An event's record as JSON text, with what a stream says beside it. */
 export interface SentEvent {
   readonly seq: number;
-  readonly session: string;
   readonly kind: string;
   readonly json: Buffer;
 }
