@@ -3,13 +3,14 @@ import { flood } from "./flood.ts";
 import { latency } from "./latency.ts";
 import { launch } from "./launch.ts";
 import { startDaemon } from "./daemon.ts";
+import { mcp } from "./mcp.ts";
 import { memory } from "./memory.ts";
 import { reads } from "./reads.ts";
 import { type Measured, isMet, table } from "./report.ts";
 import { screen } from "./screen.ts";
 import { start } from "./start.ts";
 
-const measurements = { reads, launch, latency, start, memory, flood, screen };
+const measurements = { reads, launch, latency, start, mcp, memory, flood, screen };
 
 export async function main(wanted: readonly string[]): Promise<number> {
   const rows: Measured[] = [];

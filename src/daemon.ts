@@ -184,8 +184,8 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
         version,
         invoke,
         changes: async function* (identity, signal) {
-          const { follow, lastSeq } = dataPlaneFor(identity, { reader, sessions, terminals });
-          for await (const events of follow(undefined, lastSeq(), signal)) yield* events;
+          const data = dataPlaneFor(identity, { reader, sessions, terminals });
+          for await (const rows of data.changes(data.lastSeq(), signal)) yield* rows;
         },
         trouble: (err) => log.debug({ err }, "an MCP client's request failed"),
       }),

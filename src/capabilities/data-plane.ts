@@ -21,6 +21,10 @@ export function dataPlaneFor(identity: Identity, { reader, sessions, terminals }
         ? ofProject(identity, sessions, events)
         : events;
     },
+    changes: (afterSeq: number, signal: AbortSignal) => {
+      const rows = reader.changes(afterSeq, signal);
+      return identity.kind === "owner" ? rows : ofProject(identity, sessions, rows);
+    },
     lastSeq: () => reader.lastSeq(),
     cursorAt: (seq: number) => reader.cursorAt(seq),
     seqOf: (cursor: string) => reader.seqOf(cursor),

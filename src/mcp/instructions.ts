@@ -6,8 +6,9 @@ export const instructions = `Coven runs coding agents (codex, claude, others) as
 
 Launch as many agents as the work has independent parts, then make one watch over all ids: it costs nothing while you wait, so do not poll status or sleep. A session ends as completed, failed, killed or orphaned; its last message is in the answer of watch and, whole, in status. Look at what it changed before you rely on it: an agent that was denied a permission ends well and has done nothing (see denied).
 
-- run: harness, projectRoot (absolute) and prompt. Say in the prompt all it must know: the agent does not see this conversation. permission is read-only, workspace-write (default) or full. launchMode nonInteractive ends by itself; interactive and stream take input and stay until ended.
+- run: harness, projectRoot (absolute) and prompt, or lanes to launch several in one call. Say in the prompt all it must know: the agent does not see this conversation. permission is read-only, workspace-write (default) or full. launchMode nonInteractive ends by itself; interactive and stream take input and stay until ended.
 - watch: until terminal (the end) or output, or a text that matches. count any answers with the first of several.
+- screen: the terminal of an interactive session as a person sees it.
 - input: types into an interactive session, or says a further message to a stream session.
 - list finds sessions by label, project or state; capabilities says which harnesses are installed.
 - kill ends a session with all its processes. archive hides an ended one, summon brings it back, sacrifice deletes it for good.

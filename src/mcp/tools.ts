@@ -65,6 +65,10 @@ function schemaOf(schema: z.ZodType, io: "input" | "output"): { type: "object"; 
       if (io === "output" || path.length > 0) delete jsonSchema.additionalProperties;
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+      // Nobody means to send an empty text, or one that is far too long; whoever does is told.
+      delete jsonSchema.minLength;
+      delete jsonSchema.maxLength;
+      if (jsonSchema.default === false) delete jsonSchema.default;
     },
   });
   // It names the dialect, which is the protocol's own.

@@ -128,7 +128,8 @@ export function createClient(endpoint: Endpoint, origin: string) {
     }
   };
 
-  async function* follow(path: string, signal: AbortSignal | undefined): AsyncGenerator<Streamed> {
+  /** The places of a stream, and the data of the events that are there, as they come. */
+  async function* follow(path: string, signal: AbortSignal | undefined): AsyncGenerator<Place> {
     const response = await openStream(path, signal);
     const silence = (): NodeJS.Timeout =>
       setTimeout(
@@ -145,7 +146,7 @@ export function createClient(endpoint: Endpoint, origin: string) {
         const blocks = text.split("\n\n");
         text = blocks.pop() ?? "";
         for (const block of blocks) {
-          const place = streamedOf(block);
+          const place = placeIn(block);
           if (place !== undefined) yield place;
         }
         // Only what is waited for can be late: whoever takes the events may be slow.
@@ -179,23 +180,28 @@ export function createClient(endpoint: Endpoint, origin: string) {
     /** The events of a session after a cursor, as they come. Ends when the daemon or the signal ends it. */
     async *events(session: string, afterSeq: number, signal?: AbortSignal): AsyncGenerator<EventRecord> {
       const path = `/sessions/${encodeURIComponent(session)}/events?afterSeq=${afterSeq}`;
-      for await (const { event } of follow(path, signal)) if (event !== undefined) yield event;
+      for await (const { data } of follow(path, signal))
+        if (data !== undefined) yield eventRecord.parse(data);
     },
 
     /**
      * The events of the named sessions, or of all, as they come; first the place where the stream begins. Ends when the
      * daemon stops, none of the sessions is left, or the signal ends it.
      */
-    stream({ sessions = [], from, signal }: StreamOptions): AsyncGenerator<Streamed> {
+    async *stream({ sessions = [], from, signal }: StreamOptions): AsyncGenerator<Streamed> {
       const query = new URLSearchParams(sessions.map((session): [string, string] => ["sessionId", session]));
       for (const [name, place] of Object.entries(from)) query.set(name, String(place));
-      return follow(`/events?${query.toString()}`, signal);
+      for await (const { seq, data } of follow(`/events?${query.toString()}`, signal))
+        yield { seq, event: data === undefined ? undefined : eventRecord.parse(data) };
     },
 
     /** Which sessions grow from now on, and by what kinds of events. Ends when the daemon or the signal ends it. */
     async *changes(signal: AbortSignal): AsyncGenerator<{ session: string; kind: string }> {
-      for await (const { event } of follow("/events?afterSeq=latest", signal))
-        if (event !== undefined) yield { session: event.session_id, kind: event.kind };
+      for await (const { data } of follow("/events?afterSeq=latest&brief=true", signal)) {
+        if (data === undefined) continue;
+        const { session_id, kind } = changed.parse(data);
+        yield { session: session_id, kind };
+      }
     },
 
     /** The raw bytes a session has printed. */
@@ -248,14 +254,19 @@ export function createClient(endpoint: Endpoint, origin: string) {
   };
 }
 
+interface Place {
+  readonly seq: number;
+  readonly data: unknown;
+}
+
 /** Undefined for a sign of life. */
-function streamedOf(block: string): Streamed | undefined {
+function placeIn(block: string): Place | undefined {
   const fields = new Map(
     block.split("\n").map((line) => [line.split(":", 1)[0], line.replace(/^\w*: ?/, "")]),
   );
   const [id, data] = [fields.get("id"), fields.get("data")];
   if (id === undefined) return undefined;
-  return { seq: Number(id), event: data === undefined ? undefined : eventRecord.parse(JSON.parse(data)) };
+  return { seq: Number(id), data: data === undefined ? undefined : JSON.parse(data) };
 }
 
 function targetOf(endpoint: Endpoint): Omit<RequestOptions, "headers"> & { headers: Record<string, string> } {
@@ -278,6 +289,8 @@ function placeOf(endpoint: Endpoint): string {
   const found = statSync(endpoint.path, { throwIfNoEntry: false });
   return found === undefined ? "" : `${found.ino} ${found.ctimeMs}`;
 }
+
+const changed = eventRecord.pick({ session_id: true, kind: true });
 
 const spoken = z.object({ apiVersion: z.string() });
 

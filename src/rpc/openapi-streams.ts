@@ -44,7 +44,15 @@ export const otherRoutes: readonly OtherRoute[] = [
     path: "/events",
     description:
       "With Accept: text/event-stream the events of all sessions, or of those named, as they come.",
-    parameters: streamParameters,
+    parameters: [
+      ...streamParameters,
+      {
+        ...from,
+        name: "brief",
+        description: "Of all sessions: only which has grown and by what kind of event.",
+        schema: { type: "boolean" },
+      },
+    ],
     responses: { 200: events },
   },
   {

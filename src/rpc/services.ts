@@ -5,7 +5,6 @@ import type { Identity, Invoke } from "../capabilities/capability.ts";
 /** An event's record as JSON text, with what a stream says beside it. */
 export interface SentEvent {
   readonly seq: number;
-  readonly session: string;
   readonly kind: string;
   readonly json: Buffer;
 }
@@ -25,6 +24,11 @@ export interface DataPlane {
     afterSeq: number,
     signal: AbortSignal,
   ) => AsyncGenerator<SentEvent[]>;
+  /** Which sessions grow, and by what kinds of events; of a run those of its own project. */
+  readonly changes: (
+    afterSeq: number,
+    signal: AbortSignal,
+  ) => AsyncGenerator<readonly { readonly seq: number; readonly session: string; readonly kind: string }[]>;
   /** The end of the log. */
   readonly lastSeq: () => number;
   /** A place in the log as text that names its store, and back. Throws `invalid_request` for one of another store. */

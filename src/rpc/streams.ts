@@ -8,6 +8,9 @@
  * said at once, as an id without data, so that a reader can come back even before it has seen an event. It ends when
  * every session it names was sacrificed, or the daemon stops.
  *
+ * With `brief=true` the stream of all has as `data` only the session and the kind: who wants to know what changes need
+ * not read what was printed.
+ *
  * A stream reads the log from its own cursor and writes only as fast as its reader takes it.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -57,7 +60,9 @@ export function addStreams(app: FastifyInstance, { identify, data: openTo }: Ser
     for (const session of sessions ?? []) data.requireSession(session);
     const afterSeq = startOf(request, data);
     const over = AbortSignal.any([untilGone(reply), stopping.signal]);
-    const sent = send(reply, over, afterSeq, data.follow(sessions, afterSeq, over));
+    const isBrief = sessions === undefined && query(request).get("brief") === "true";
+    const pages = isBrief ? briefly(data.changes(afterSeq, over)) : data.follow(sessions, afterSeq, over);
+    const sent = send(reply, over, afterSeq, pages);
     const settled = sent.finally(() => streams.delete(settled));
     streams.add(settled);
     await settled;
@@ -109,6 +114,16 @@ function startOf(request: FastifyRequest, data: DataPlane): number {
   }
   if (cursor !== undefined) return data.seqOf(cursor);
   return afterSeq === "latest" ? data.lastSeq() : Math.max(wholeNumber(asked, "afterSeq") ?? 0, 0);
+}
+
+async function* briefly(changes: ReturnType<DataPlane["changes"]>): ReturnType<DataPlane["follow"]> {
+  for await (const rows of changes)
+    yield rows.map(({ seq, session, kind }) => ({
+      seq,
+      session,
+      kind,
+      json: Buffer.from(JSON.stringify({ session_id: session, kind })),
+    }));
 }
 
 const blankLine = Buffer.from("\n\n");

@@ -1,6 +1,12 @@
 /** Reading the log: pages of events, raw output, and the end of a session as clean text. */
 import { type EventRecord, isLive, seqOfEventId } from "../events.ts";
-import { type EventJson, type OutputRow, type Page, pageEventsMax } from "../store/events.ts";
+import {
+  type EventJson,
+  type EventKindRow,
+  type OutputRow,
+  type Page,
+  pageEventsMax,
+} from "../store/events.ts";
 import type { Store } from "../store/store.ts";
 import { tailOf } from "../text/clean.ts";
 import { type PageOfText, createPage } from "../text/page.ts";
@@ -90,6 +96,22 @@ export class LogReader {
         // A long search for rare rows lets others have their turn.
         else if (page.hasMore) await new Promise(setImmediate);
         else if (sessions?.some((id) => this.#store.sessions.find(id) !== undefined) === false) return;
+        else await growth.next();
+      }
+    } finally {
+      growth.stop();
+    }
+  }
+
+  /** Which sessions grow after a place in the log, and by what kinds of events, as it happens. */
+  async *changes(afterSeq: number, signal: AbortSignal): AsyncGenerator<EventKindRow[]> {
+    let seq = afterSeq;
+    const growth = this.#growth.wakeups(undefined, signal);
+    try {
+      while (!signal.aborted) {
+        const rows = this.#store.events.kindsAfter(seq, followedAtOnce.limit);
+        seq = rows.at(-1)?.seq ?? seq;
+        if (rows.length > 0) yield rows;
         else await growth.next();
       }
     } finally {

@@ -16,6 +16,13 @@ const pageBytesMax = 900_000;
 
 export type OutputStream = "stdout" | "stderr";
 
+/** That a session has grown, and by what kind of event. */
+export interface EventKindRow {
+  readonly seq: number;
+  readonly session: string;
+  readonly kind: string;
+}
+
 /** A record as it is sent. */
 export interface EventJson {
   readonly seq: number;
@@ -76,6 +83,10 @@ export function openEventLog({ db }: Ledger) {
     db,
     `SELECT seq, session_id, kind, payload, bytes, created_at FROM events
      WHERE seq > :after ORDER BY seq LIMIT :limit`,
+  );
+  const kindsAfterSeq = statement<EventKindRow>(
+    db,
+    `SELECT seq, session_id AS session, kind FROM events WHERE seq > :after ORDER BY seq LIMIT :limit`,
   );
   // The inner select is answered by the index alone: rows of other sessions are not touched.
   const severalAfter = statement<EventRow>(
@@ -182,6 +193,10 @@ export function openEventLog({ db }: Ledger) {
       if (!hasMore && isSearch) return { events, seq: Math.max(until, afterSeq), hasMore: until < newest };
       return { events, seq: lastSeq, hasMore };
     },
+
+    /** Which sessions have grown after a cursor, and by what; their payloads are not read for it. */
+    kindsAfter: (afterSeq: number, limit: number): EventKindRow[] =>
+      kindsAfterSeq.all({ after: afterSeq, limit }),
 
     /** What was printed after a cursor, without a structured harness's standard error. */
     output: (session: string, afterSeq: number, limit: number): OutputRow[] =>

@@ -170,5 +170,23 @@ describe("a token", () => {
     });
     const events = client.events(stranger.id, 0);
     await expect(events.next()).rejects.toMatchObject({ code: "not_permitted" });
+
+    // Of what changes it hears what its project does, whatever others do meanwhile.
+    const leaving = new AbortController();
+    const changes = client.changes(leaving.signal);
+    const heard: string[] = [];
+    const listening = (async () => {
+      for await (const { session } of changes) if (heard.push(session) >= 3) return;
+    })();
+    while (heard.length < 3) {
+      for (const each of [elsewhere, project]) {
+        const { id: ended } = await run(daemon.client, lane(each, { prompt: "true" }));
+        await daemon.client.call("watch", { sessions: [ended] });
+      }
+    }
+    await listening;
+    leaving.abort();
+    const own = await idsOf(client);
+    expect(heard.filter((session) => !own.includes(session))).toEqual([]);
   });
 });

@@ -1,7 +1,10 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import * as z from "zod";
-import { startDaemon } from "../support/daemon.ts";
-import { launch } from "../support/launch.ts";
+import { makeHome, startDaemon } from "../support/daemon.ts";
+import { launch, makeProject } from "../support/launch.ts";
+import { launchRun } from "../support/runs.ts";
 import { type McpAnswer, exchange, initialize, openSession } from "../support/mcp-http.ts";
 
 const toolAnswer = z.object({ structuredContent: z.record(z.string(), z.unknown()) });
@@ -76,6 +79,75 @@ test("hanging up cancels nothing: whoever comes back gets the answer, whether it
       { id: 2, result: { structuredContent: { outcome: "met" } } },
     ]);
   expect((await session.get("7@nowhere")).status).toBe(400);
+});
+
+test("a client hears of what changes, and one that is a session only of its own project's", async () => {
+  const daemon = await startDaemon();
+  const own = await launchRun(daemon, daemon.client, makeProject());
+  const { id: foreign } = await launch(daemon, "read line", { launchMode: "interactive" });
+  const uri = `coven://sessions/${own.id}`;
+  const heardBy = async (headers: object): Promise<McpAnswer["sent"]> => {
+    const session = await openSession(daemon.socket, { headers: { ...headers } });
+    const pushed = await session.get();
+    const subscribe = { jsonrpc: "2.0", id: 1, method: "resources/subscribe", params: { uri } };
+    expect(await (await session.post(subscribe)).rest()).toMatchObject([{ id: 1, result: {} }]);
+    await (await session.post({ jsonrpc: "2.0", id: 2, method: "resources/list" })).rest();
+    return pushed.sent;
+  };
+  const owner = await heardBy({});
+  const run = await heardBy({ authorization: `Bearer ${own.token}` });
+  const listChanged = { message: { method: "notifications/resources/list_changed" } };
+  const updated = { message: { method: "notifications/resources/updated", params: { uri } } };
+  await daemon.client.call("kill", { session: foreign });
+  expect((await owner.next()).value).toMatchObject(listChanged);
+  // The list that this one sees has not changed: it is first told of what does.
+  await daemon.client.call("kill", { session: own.id });
+  expect((await run.next()).value).toMatchObject(updated);
+  expect((await run.next()).value).toMatchObject(listChanged);
+});
+
+test("a session's own calls are made by that session, and only with its token", async () => {
+  const daemon = await startDaemon();
+  const run = await launchRun(daemon, daemon.client, makeProject());
+  const { id: foreign } = await launch(daemon, "read line", { launchMode: "interactive" });
+  const headers = { authorization: `Bearer ${run.token}` };
+  const session = await openSession(daemon.socket, { headers });
+  const refused = await session.call(1, "kill", { session: foreign });
+  expect(await refused.rest()).toMatchObject([{ id: 1, result: { isError: true } }]);
+  expect(await daemon.client.call("status", { session: foreign })).toMatchObject({ status: "running" });
+  const asOwner = await exchange(daemon.socket, "GET", {
+    headers: { accept: "text/event-stream", "mcp-session-id": session.id },
+  });
+  expect(asOwner.status).toBe(404);
+  expect(
+    (await session.post({ jsonrpc: "2.0", id: 2, method: "ping" }, { authorization: "Bearer x" })).status,
+  ).toBe(401);
+});
+
+test("the loopback port serves it to whoever has the token, and to no page", async () => {
+  const home = makeHome();
+  const daemon = await startDaemon(home, ["--tcp", "127.0.0.1:0"]);
+  const { tcp } = z
+    .object({ daemon: z.object({ tcp: z.string() }) })
+    .parse(await daemon.client.call("health", {})).daemon;
+  const place = { port: Number(tcp.split(":").at(-1)) };
+  const headers = { authorization: `Bearer ${readFileSync(join(home, "token"), "utf8").trim()}` };
+  const session = await openSession(place, { headers });
+  const pushed = await session.get();
+  const listed = await session.call(1, "list", {});
+  expect(await contentOf(listed)).toMatchObject({ sessions: [] });
+  const head = { accept: "application/json, text/event-stream", "content-type": "application/json" };
+  const body = initialize("2025-11-25");
+  for (const [more, status] of [
+    [{}, 401],
+    [{ ...headers, host: "evil.example.com" }, 403],
+    [{ ...headers, origin: "http://evil.example.com" }, 403],
+  ] as const)
+    expect((await exchange(place, "POST", { headers: { ...head, ...more }, body })).status).toBe(status);
+  const ended = pushed.rest();
+  await daemon.client.shutdown(false);
+  expect(await ended).toEqual([]);
+  expect(await daemon.exited).toBe(0);
 });
 
 test("two sessions do not know of each other, also where their calls have the same ids", async () => {

@@ -142,12 +142,10 @@ describe("sessions as resources", () => {
       };
       const client = await connectedClient({
         async *changes(signal) {
+          signal.addEventListener("abort", () => told.pop()?.());
           while (!signal.aborted) {
             yield* pending.splice(0);
-            await new Promise<void>((resolve) => {
-              told.push(resolve);
-              signal.addEventListener("abort", () => resolve(), { once: true });
-            });
+            await new Promise<void>((resolve) => void told.push(resolve));
           }
         },
       });

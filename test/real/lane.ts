@@ -85,7 +85,7 @@ export async function launch(harness: StandInHarness, request: LaneRequest): Pro
 const launched = sessionRecord.extend({ runId: z.string(), cursor: z.string() });
 
 /** A file to edit, and a script that passes once it is edited and leaves a trace of having run. */
-function gitProject(): string {
+export function gitProject(): string {
   const project = realpathSync(mkdtempSync(join(tmpdir(), "coven-project-")));
   onTestFinished(() => rmSync(project, { recursive: true, force: true, maxRetries: 5 }));
   writeFileSync(join(project, "greeting.txt"), "hello\n");

@@ -31,6 +31,9 @@ const turns: Readonly<Record<StandInHarness, LaneRequest["turns"]>> = {
   ],
 };
 
+export const workTurns = (harness: StandInHarness, project: string): readonly object[] =>
+  turns[harness](project);
+
 export const launchWork = (
   harness: StandInHarness,
   more: Partial<Omit<LaneRequest, "turns" | "prompt">> = {},

@@ -193,7 +193,7 @@ test("who may not is refused before there is a message, and at each call and pag
       cursorAt: String,
       follow: async function* () {
         for (let seq = 1; ; seq += 1) {
-          yield [{ seq, kind: "output", json: Buffer.from(JSON.stringify({ seq })) }];
+          yield [{ seq, session: "s", kind: "output", json: Buffer.from(JSON.stringify({ seq })) }];
           await grown();
         }
       },

@@ -68,7 +68,7 @@ test("the document has every action and every method of a connection, once, with
   }
   expect(methodNamed("run")?.params).toContainEqual(
     expect.objectContaining({
-      name: "harness",
+      name: "projectRoot",
       required: true,
       schema: expect.objectContaining({ type: "string" }),
     }),

@@ -34,16 +34,20 @@ export type Headers = Readonly<Record<string, string>>;
 
 const accepts = { accept: "application/json, text/event-stream", "content-type": "application/json" };
 
+/** A socket's path, or a port of the loopback. */
+export type Place = string | { readonly port: number };
+
 /** Resolves with the head of the answer. */
 export function exchange(
-  socketPath: string,
+  place: Place,
   method: string,
   { headers = {}, body }: { headers?: Headers; body?: string | object } = {},
 ): Promise<McpAnswer> {
   const text = typeof body === "object" ? JSON.stringify(body) : body;
   return new Promise((resolve, reject) => {
     const path = "/mcp";
-    const sent = request({ socketPath, method, path, headers, agent: false }, (response) => {
+    const where = typeof place === "string" ? { socketPath: place } : { host: "127.0.0.1", ...place };
+    const sent = request({ ...where, method, path, headers, agent: false }, (response) => {
       const events = eventsOf(response);
       resolve({
         status: response.statusCode ?? 0,
@@ -86,10 +90,10 @@ export const initialize = (protocolVersion: string): object => ({
 });
 
 export async function openSession(
-  socket: string,
+  place: Place,
   { version = "2025-11-25", headers = {} }: { version?: string; headers?: Headers } = {},
 ): Promise<McpSession> {
-  const opened = await exchange(socket, "POST", {
+  const opened = await exchange(place, "POST", {
     headers: { ...accepts, ...headers },
     body: initialize(version),
   });
@@ -98,7 +102,7 @@ export async function openSession(
   if (initialized === undefined) throw new Error(`initialize was answered ${opened.status}`);
   const known = { ...accepts, ...headers, "mcp-session-id": id, "mcp-protocol-version": version };
   const post: McpSession["post"] = (body, more = {}) =>
-    exchange(socket, "POST", { headers: { ...known, ...more }, body });
+    exchange(place, "POST", { headers: { ...known, ...more }, body });
   const notified = await post({ jsonrpc: "2.0", method: "notifications/initialized" });
   if (notified.status !== 202) throw new Error(`the notification was answered ${notified.status}`);
   return {
@@ -109,10 +113,10 @@ export async function openSession(
       post({ jsonrpc: "2.0", id: call, method: "tools/call", params: { name, arguments: given } }),
     cancel: (requestId) => post({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId } }),
     get: (last) =>
-      exchange(socket, "GET", {
+      exchange(place, "GET", {
         headers: { ...known, ...(last === undefined ? {} : { "last-event-id": last }) },
       }),
-    end: () => exchange(socket, "DELETE", { headers: known }),
+    end: () => exchange(place, "DELETE", { headers: known }),
   };
 }
 

@@ -11,6 +11,7 @@ export const stubServices: Services = {
   identify: () => ({ kind: "owner" }),
   data: () => ({
     follow: absent,
+    changes: absent,
     lastSeq: absent,
     cursorAt: absent,
     seqOf: absent,
