@@ -45,6 +45,27 @@ async function collect(events: AsyncIterable<EventRecord>): Promise<EventRecord[
   return all;
 }
 
+/** Reads on when it is told to, and keeps what it has seen. */
+function reader(events: AsyncGenerator<EventRecord, void>) {
+  const seen: EventRecord[] = [];
+  const one = async (): Promise<EventRecord> => {
+    const next = await events.next();
+    if (next.done === true) throw new Error("the iteration ended");
+    seen.push(next.value);
+    return next.value;
+  };
+  return {
+    seen,
+    next: () => events.next(),
+    take: async (count: number) => {
+      for (let taken = 0; taken < count; taken += 1) await one();
+    },
+    until: async (isLast: (event: EventRecord) => boolean) => {
+      while (!isLast(await one()));
+    },
+  };
+}
+
 /** Everything in the log of a session, by pages. */
 async function logOf(coven: Coven, session: string): Promise<EventRecord[]> {
   const all: EventRecord[] = [];
@@ -125,35 +146,32 @@ test("events go on over restarts of the daemon, with what was printed meanwhile,
   const coven = await connected(daemon.home);
   const { id, projectRoot } = await launch(coven, untilStopped);
   const other = await launch(coven, "exit 0");
-  const seen: EventRecord[] = [];
-  const ofAll = collect(coven.events({ sessions: [id, other.id] }));
-  const named = coven.events({ sessions: [id] });
-  const take = async (count: number): Promise<void> => {
-    for (let taken = 0; taken < count; taken += 1) {
-      const next = await named.next();
-      if (next.done === true) throw new Error("the iteration ended");
-      seen.push(next.value);
-    }
-  };
+  const [named, both] = [
+    reader(coven.events({ sessions: [id] })),
+    reader(coven.events({ sessions: [id, other.id] })),
+  ];
   for (let restarts = 0; restarts < 2; restarts += 1) {
-    await take(10);
+    await Promise.all([named.take(10), both.take(10)]);
     await daemon.client.shutdown(true);
     await daemon.exited;
     daemon = await startDaemon(daemon.home);
   }
-  await take(30);
+  await named.take(30);
   writeFileSync(join(projectRoot, "stop"), "");
-  await coven.watch({ sessions: [id] });
-  while (seen.at(-1)?.kind !== "exit") await take(1);
+  const isExit = ({ session_id, kind }: EventRecord): boolean => session_id === id && kind === "exit";
+  await Promise.all([named.until(isExit), both.until(isExit)]);
   const log = await logOf(coven, id);
-  expect(seen).toEqual(log);
   expect(log.length).toBeGreaterThan(50);
+  expect(named.seen).toEqual(log);
+  expect(both.seen).toEqual([...log, ...(await logOf(coven, other.id))].sort((a, b) => a.seq - b.seq));
+  // The second one goes while its reader has no connection.
   await coven.sacrifice({ session: other.id, confirm: true });
+  const over = Promise.all([named.next(), both.next()]);
+  await daemon.client.shutdown(true);
+  await daemon.exited;
+  await startDaemon(daemon.home);
   await coven.sacrifice({ session: id, confirm: true });
-  expect(await named.next()).toEqual({ done: true, value: undefined });
-  const all = await ofAll;
-  expect(all.filter(({ session_id }) => session_id === id)).toEqual(log);
-  expect(all.map(({ seq }) => seq)).toEqual([...all.map(({ seq }) => seq)].sort((a, b) => a - b));
+  for (const last of await over) expect(last).toEqual({ done: true, value: undefined });
 });
 
 test("events begin where they are told: at a cursor, after a seq, or now", async () => {
