@@ -164,7 +164,7 @@ test("events go on over restarts of the daemon, with what was printed meanwhile,
   expect(log.length).toBeGreaterThan(50);
   expect(named.seen).toEqual(log);
   expect(both.seen).toEqual([...log, ...(await logOf(coven, other.id))].sort((a, b) => a.seq - b.seq));
-  // The second one goes while its reader has no connection.
+  // One is gone when its reader comes back, the other goes after that.
   await coven.sacrifice({ session: other.id, confirm: true });
   const over = Promise.all([named.next(), both.next()]);
   await daemon.client.shutdown(true);
