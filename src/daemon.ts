@@ -184,8 +184,8 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
         version,
         invoke,
         changes: async function* (identity, signal) {
-          const { changes, lastSeq } = dataPlaneFor(identity, { reader, sessions, terminals });
-          for await (const events of changes(lastSeq(), signal)) yield* events;
+          const open = dataPlaneFor(identity, { reader, sessions, terminals });
+          for await (const events of open.changes(open.lastSeq(), signal)) yield* events;
         },
         trouble: (err) => log.debug({ err }, "an MCP client's request failed"),
       }),
