@@ -12,10 +12,12 @@ const { capabilities, failures, openApiDocument } = await load(`
 
 const tables = {
   actions: table(
-    ["action", "effect", "arguments", "what it does"],
-    [...capabilities.values()].map(({ name, effect, input, summary }) => [
+    ["action", "effect", "for a run", "tool", "arguments", "what it does"],
+    [...capabilities.values()].map(({ name, effect, right, tool, input, summary }) => [
       code(name),
       effect,
+      right,
+      tool === false ? "" : "yes",
       argumentsOf(input),
       summary,
     ]),

@@ -20,6 +20,9 @@ const idleMsMax = 30 * 60_000;
 /** How long clients may take to read that the daemon stops, ms, before they are hung up on. */
 const farewellMsMax = 200;
 
+/** Largest body, bytes: the limit of every other route, and of the SDK where no length is said. */
+const bodyBytesMax = 4 * 1024 * 1024;
+
 export interface McpLimits {
   readonly sessionsMax: number;
   readonly idleMsMax: number;
@@ -104,6 +107,11 @@ export function createMcpHandler({ newServer, trouble, limits = {} }: McpHandler
   ): Promise<void> {
     if (!isLocal(request.headers.origin)) return refuse(response, foreignOrigin);
     if (isClosed) return refuse(response, stopping);
+    if (Number(request.headers["content-length"]) > bodyBytesMax) {
+      // One that is hung up on while it writes never sees why.
+      request.resume().once("end", () => refuse(response, tooLarge));
+      return;
+    }
     // A request of revision 2026-07-28 says so in MCP-Protocol-Version and has no session: its stateless server would
     // be called here, made by the same `newServer`.
     const id = request.headers["mcp-session-id"];
@@ -170,6 +178,11 @@ const unknownSession: Refusal = {
   status: 404,
   code: -32001,
   message: "Session not found: it has ended, or is not yours; initialize another",
+};
+const tooLarge: Refusal = {
+  status: failures.payload_too_large.http,
+  code: -32000,
+  message: `the body is larger than ${bodyBytesMax} bytes`,
 };
 const stopping: Refusal = { status: 503, code: -32000, message: "the daemon is stopping; try again" };
 const broken: Refusal = {

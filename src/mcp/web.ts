@@ -11,7 +11,9 @@ export function toRequest(request: IncomingMessage): Request {
   const headers = new Headers();
   for (const [name, value = []] of Object.entries(request.headers))
     for (const each of typeof value === "string" ? [value] : value) headers.append(name, each);
-  const body = method === "POST" ? { body: request, duplex: "half" as const } : {};
+  // Left unread, as a too large one is, it must not take its connection with it before the refusal is sent.
+  const unread = request.iterator({ destroyOnReturn: false });
+  const body = method === "POST" ? { body: unread, duplex: "half" as const } : {};
   // Of the address only the path is the client's: where it was sent to has been looked at before.
   return new Request(new URL(url, "http://localhost"), { method, headers, ...body });
 }

@@ -6,6 +6,7 @@ import { callersToken } from "../../src/caller-token.ts";
 import type { Client } from "../../src/rpc/client.ts";
 import { makeHome, startDaemon } from "../support/daemon.ts";
 import { makeProject } from "../support/launch.ts";
+import { send } from "../support/socket.ts";
 import { launchRun } from "../support/runs.ts";
 
 const record = z.looseObject({ id: z.string(), parent_id: z.string().nullable(), depth: z.int() });
@@ -30,6 +31,12 @@ describe("what a run launches", () => {
     const child = await launchRun(daemon, parent.client, project);
     const grandchild = await run(child.client, lane(project));
     expect(grandchild).toMatchObject({ parent_id: child.id, depth: 3 });
+    const claimed = { action: "list", args: {}, origin: "the owner" };
+    const { body } = await send(daemon.socket, "POST", "/api/v1/actions", {
+      body: claimed,
+      headers: { authorization: `Bearer ${child.token}` },
+    });
+    expect(body).toMatchObject({ event: { origin: `session:${child.id}` } });
     await expect(parent.client.call("run", lane(project, { parent: "someone-else" }))).rejects.toMatchObject({
       code: "invalid_request",
       message: "run: unknown argument parent",
