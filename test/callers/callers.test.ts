@@ -1,5 +1,7 @@
+import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { callersToken } from "../../src/caller-token.ts";
@@ -47,6 +49,14 @@ describe("what a run launches", () => {
     });
     expect(await daemon.client.call("status", { session: child.id })).toMatchObject({ parent: parent.id });
     expect(await idsOf(daemon.client, { parent: parent.id })).toEqual([child.id]);
+    const coven = fileURLToPath(new URL("../../bin/coven", import.meta.url));
+    const tree = execFileSync(coven, ["list", "--tree"], {
+      env: { PATH: process.env["PATH"], COVEN_HOME: daemon.home },
+      encoding: "utf8",
+    });
+    const places = tree.split("\n").flatMap((line) => /^( *)([0-9a-f]{8}) /.exec(line)?.slice(1) ?? []);
+    const short = [parent, child, grandchild].map(({ id }) => id.slice(0, 8));
+    expect(places).toEqual(["", short[0], "  ", short[1], "    ", short[2]]);
   });
 
   it("stays in its project, with at most its permission and no further directories", async () => {
