@@ -5,7 +5,7 @@
  *
  * Where the environments of other processes cannot be read (outside Linux), only its own counts.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
 import { Failure } from "./errors.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -21,7 +21,7 @@ export function callersToken(env: Environment, home: string, pid = process.ppid)
   let marker: string | undefined;
   for (const each of [env, ...ancestorsOf(pid)]) {
     const { COVEN_TOKEN: token, COVEN_RUN_ID: run, COVEN_HOME: itsHome } = each;
-    if (run && itsHome && itsHome !== home) continue;
+    if (run && itsHome && canonical(itsHome) !== canonical(home)) continue;
     if (token) return token;
     // What stands between may have been given less: Codex keeps from its shells what is called a token.
     if (run) marker ??= run;
@@ -29,6 +29,9 @@ export function callersToken(env: Environment, home: string, pid = process.ppid)
   if (marker !== undefined) throw withoutToken(marker);
   return undefined;
 }
+
+/** Whether a token is a run's (`runtime/run-tokens.ts`), and not the owner's. */
+export const isRunToken = (token: string): boolean => token.startsWith("coven_run_");
 
 /** The environments of the processes from this one upwards, as they were started with. */
 function* ancestorsOf(pid: number): Generator<Environment> {
@@ -39,6 +42,15 @@ function* ancestorsOf(pid: number): Generator<Environment> {
     yield variablesOf(environment);
     // The name, in parentheses, may hold anything; after it come the state and the parent.
     next = Number(status.slice(status.lastIndexOf(")") + 2).split(" ")[1]);
+  }
+}
+
+/** A home may be named by a link, or with a slash behind it. */
+function canonical(home: string): string {
+  try {
+    return realpathSync(home);
+  } catch {
+    return home; // it is not there, and so no other name of one that is
   }
 }
 

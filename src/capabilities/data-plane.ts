@@ -13,17 +13,19 @@ export interface Plane {
 
 export function dataPlaneFor(identity: Identity, { reader, sessions, terminals }: Plane) {
   const requireSession = (session: string): void => requireSameProject(identity, session, sessions);
+  const isOwner = identity.kind === "owner";
+  /** What was opened may outlive the run that opened it. Throws `unauthenticated`. */
+  const requireCaller = (): void => (isOwner ? undefined : sessions.requireUnended(identity.run));
   return {
     follow: (named: readonly string[] | undefined, afterSeq: number, signal: AbortSignal) => {
       for (const session of named ?? []) requireSession(session);
       const events = reader.follow(named, afterSeq, signal);
-      return named === undefined && identity.kind !== "owner"
-        ? ofProject(identity, sessions, events)
-        : events;
+      if (isOwner) return events;
+      return whileAsked(requireCaller, named === undefined ? ofProject(identity, sessions, events) : events);
     },
     changes: (afterSeq: number, signal: AbortSignal) => {
       const rows = reader.changes(afterSeq, signal);
-      return identity.kind === "owner" ? rows : ofProject(identity, sessions, rows);
+      return isOwner ? rows : whileAsked(requireCaller, ofProject(identity, sessions, rows));
     },
     lastSeq: () => reader.lastSeq(),
     cursorAt: (seq: number) => reader.cursorAt(seq),
@@ -38,9 +40,31 @@ export function dataPlaneFor(identity: Identity, { reader, sessions, terminals }
     attach: (...[session, wanted, told]: Parameters<Terminals["attach"]>) => {
       requireSession(session);
       if (wanted !== "view") requireDescendant(identity, session, sessions, "the keys");
-      return terminals.attach(session, wanted, told);
+      const terminal = terminals.attach(session, wanted, told);
+      if (isOwner) return terminal;
+      return {
+        output: (...from: Parameters<typeof terminal.output>) =>
+          whileAsked(requireCaller, terminal.output(...from)),
+        input: async (bytes: Buffer) => {
+          requireCaller();
+          await terminal.input(bytes);
+        },
+        resize: async (columns: number, rows: number) => {
+          requireCaller();
+          await terminal.resize(columns, rows);
+        },
+        detach: terminal.detach,
+      };
     },
   };
+}
+
+/** Gives on what comes for as long as the caller may ask for it. */
+async function* whileAsked<T>(requireCaller: () => void, given: AsyncIterable<T>): AsyncGenerator<T> {
+  for await (const each of given) {
+    requireCaller();
+    yield each;
+  }
 }
 
 /** Of all that happens what the caller may see. */

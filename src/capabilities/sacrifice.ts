@@ -27,8 +27,9 @@ export const sacrifice = capability({
     }
     const { id, title } = sessions.requireEnded(session, "sacrificed");
     if (!confirm) {
-      throw new Failure("confirmation_required", `sacrificing session ${id} (${title}) deletes it for good`, {
-        hint: "Pass confirm: true (CLI: --yes), or archive it instead.",
+      // The title stands in the hint, which is not logged: what is deleted for good is not to be read in a log either.
+      throw new Failure("confirmation_required", `sacrificing session ${id} deletes it for good`, {
+        hint: `Pass confirm: true (CLI: --yes) if it is the one meant (${title}), or archive it instead.`,
         details: { sessionId: id },
       });
     }

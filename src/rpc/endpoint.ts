@@ -1,4 +1,5 @@
 /** Which daemon is meant: flags before COVEN_URL and COVEN_TOKEN, those before COVEN_HOME, `~/.coven` otherwise. */
+import { dirname } from "node:path";
 import { callersToken } from "../caller-token.ts";
 import { Failure } from "../errors.ts";
 import { type Home, locateHome } from "../home.ts";
@@ -26,23 +27,39 @@ export function locate(flags: WhereFlags, env: NodeJS.ProcessEnv): Where {
   // A home that was named by hand is nearer than a URL that happens to be in the environment.
   const url = flags.url ?? (flags.home === undefined ? env["COVEN_URL"] : undefined);
   if (url === undefined || url === "") {
-    const token = flags.token ?? callersToken(env, home.root);
-    return { home, endpoint: { kind: "socket", path: home.socket, ...tokenOf(token) }, isOwn: true };
+    const token = tokenOf(flags.token) ?? tokenOf(callersToken(env, home.root));
+    return { home, endpoint: socketAt(home.socket, token), isOwn: true };
   }
-  return { home, endpoint: endpointOf(url, flags.token ?? env["COVEN_TOKEN"]), isOwn: false };
+  return { home, endpoint: endpointOf(url, tokenOf(flags.token), env), isOwn: false };
 }
 
-function endpointOf(text: string, token: string | undefined): Endpoint {
+function endpointOf(text: string, token: string | undefined, env: NodeJS.ProcessEnv): Endpoint {
   const url = URL.canParse(text) ? new URL(text) : undefined;
+  const usual = tokenOf(env["COVEN_TOKEN"]);
   if (url?.protocol === "unix:" && url.pathname !== "") {
-    return { kind: "socket", path: decodeURIComponent(url.pathname), ...tokenOf(token) };
+    const path = decodeURIComponent(url.pathname);
+    // Its own home under another name: there too, who shows no token is the owner.
+    return socketAt(path, token ?? tokenOf(callersToken(env, dirname(path))) ?? usual);
   }
-  if (url?.protocol === "http:") return { kind: "url", url, token };
+  if (url?.protocol === "http:") return { kind: "url", url, token: token ?? usual };
   throw new Failure("invalid_request", `not the address of a daemon: ${text}`, {
     hint: "COVEN_URL and --url take http://host:port or unix:///path/to/coven.sock.",
     details: { url: text },
   });
 }
 
-const tokenOf = (token: string | undefined): { token?: string } =>
-  token === undefined || token === "" ? {} : { token };
+const socketAt = (path: string, token: string | undefined): Endpoint => ({
+  kind: "socket",
+  path,
+  ...(token === undefined ? {} : { token }),
+});
+
+/** What was given as a token, if anything: a blank one comes of a variable that is not set. */
+function tokenOf(given: string | undefined): string | undefined {
+  const token = given?.trim();
+  if (token === undefined || token === "") return undefined;
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  throw new Failure("invalid_request", "the token given holds characters that no token has", {
+    hint: "Pass it as coven token prints it, one line, in COVEN_TOKEN or --token.",
+  });
+}

@@ -91,9 +91,9 @@ export function intentOf(request: FastifyRequest): string | undefined {
   return typeof key === "string" ? key : key?.[0];
 }
 
-/** The bearer token that the request shows. */
+/** The bearer token that the request shows. Whoever shows anything else is not taken for one who shows nothing. */
 export const tokenOf = ({ authorization }: IncomingHttpHeaders): string | undefined =>
-  /^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1];
+  authorization === undefined ? undefined : (/^Bearer +(\S+) *$/i.exec(authorization)?.[1] ?? "");
 
 const idParameter = z.object({ id: z.string() });
 

@@ -70,9 +70,10 @@ export class Launches {
     return { session, runId: runs.newest(id)?.id ?? "", cursorSeq: events.firstSeq(id) - 1 };
   }
 
-  /** The same of several, by the first of them. */
+  /** The same of several, by the first of them; what was sacrificed since is left out. Throws where nothing is left. */
   launchedLanes(first: string): Launched[] {
-    return this.#options.store.sessions.lanesOf(first).map(({ id }) => this.launched(id));
+    const lanes = this.#options.store.sessions.lanesOf(first);
+    return lanes.length === 0 ? [this.launched(first)] : lanes.map(({ id }) => this.launched(id));
   }
 
   async #launch(input: LaunchInput, launcher: Launcher): Promise<Launched> {

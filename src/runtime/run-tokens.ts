@@ -27,7 +27,8 @@ const hashOf = (token: string): string => createHash("sha256").update(token).dig
 export function runOfToken({ runs }: Pick<Store, "runs">, token: string): { run: string; session: string } {
   const run = runs.findByToken(hashOf(token));
   if (run === undefined) {
-    throw new Failure("unauthenticated", "the token is not known here", {
+    const why = token === "" ? "authorization holds no bearer token" : "the token is not known here";
+    throw new Failure("unauthenticated", why, {
       hint: "It may belong to another COVEN_HOME, or to a session that was sacrificed. A run finds its own in COVEN_TOKEN.",
     });
   }

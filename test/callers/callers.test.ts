@@ -5,11 +5,14 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { callersToken } from "../../src/caller-token.ts";
+import { locate } from "../../src/cli/endpoint.ts";
 import type { Client } from "../../src/rpc/client.ts";
+import { attachTo } from "../support/attached.ts";
 import { makeHome, startDaemon } from "../support/daemon.ts";
 import { makeProject } from "../support/launch.ts";
 import { send } from "../support/socket.ts";
 import { launchRun } from "../support/runs.ts";
+import { send } from "../support/socket.ts";
 
 const record = z.looseObject({ id: z.string(), parent_id: z.string().nullable(), depth: z.int() });
 const listed = z.object({ sessions: z.array(record) });
@@ -139,6 +142,16 @@ describe("a token", () => {
     expect(asked).toMatch(new RegExp(`"parent_id": "${asked.slice(0, 36)}"`));
     const filtered = await says(`env -u COVEN_TOKEN sh -c '${bare} "exec sleep 1000"; true'`);
     expect(filtered).toMatch(new RegExp(`"parent_id": "${filtered.slice(0, 36)}"`));
+    // Its own daemon under another name.
+    for (const other of [`--url "unix://$COVEN_HOME/coven.sock"`, `--home "$COVEN_HOME/"`, `--token ""`]) {
+      const named = `env -u COVEN_TOKEN "$COVEN_BIN" ${other} run --json --detach shell ${sleeper}; true`;
+      const asker = await says(named);
+      expect(asker).toMatch(new RegExp(`"parent_id": "${asker.slice(0, 36)}"`));
+    }
+    for (const shows of ["token", "token --rotate"])
+      expect(
+        await says(`env -i PATH="$PATH" COVEN_HOME="$COVEN_HOME" "$COVEN_BIN" ${shows} 2>&1; true`),
+      ).toContain("not_permitted: the owner's token is not shown to a run of Coven");
     const elsewhere = makeHome();
     const owner = await says(`env COVEN_HOME=${elsewhere} "$COVEN_BIN" daemon status; true`);
     expect(owner).not.toMatch(/not_permitted|unauthenticated/);
@@ -146,6 +159,17 @@ describe("a token", () => {
       /was not given its token/,
     );
     expect(callersToken({ COVEN_RUN_ID: "of-a-run", COVEN_HOME: elsewhere }, daemon.home, 1)).toBeUndefined();
+  });
+
+  it("that cannot be read is refused, and whoever shows it is not taken for the owner", async () => {
+    const { socket, client } = await startDaemon();
+    for (const authorization of ["Bearer", "Bearer ", "Bearer one two", "Token coven_run_x", "Basic eDp5"]) {
+      const { status, body } = await send(socket, "GET", "/api/v1/sessions", { headers: { authorization } });
+      expect([authorization, status]).toEqual([authorization, 401]);
+      expect(body).toMatchObject({ error: { message: "authorization holds no bearer token" } });
+    }
+    expect(() => locate({ token: "two\nlines" }, {})).toThrow(/characters that no token has/);
+    expect(await idsOf(client)).toEqual([]);
   });
 
   it("is dead when its run has ended, and unknown when its session is sacrificed", async () => {
@@ -162,6 +186,27 @@ describe("a token", () => {
       code: "unauthenticated",
       message: "the token is not known here",
     });
+  });
+
+  it("opens nothing that outlives its run: neither the keys of a child's terminal nor what is told of the log", async () => {
+    const daemon = await startDaemon();
+    const project = makeProject();
+    const { id, client } = await launchRun(daemon, daemon.client, project);
+    const child = await run(client, lane(project, { launchMode: "interactive", prompt: "exec cat" }));
+    const terminal = await attachTo({ ...daemon, client }, child.id);
+    await terminal.hears({ type: "control", held: true });
+    terminal.type("first\r");
+    await terminal.shows("first\r\nfirst");
+    const events = client.events(child.id, 0);
+    await events.next();
+    await daemon.client.call("kill", { session: id, graceMs: 0 });
+    terminal.type("second\r");
+    expect(await terminal.hears({ type: "refused" })).toMatchObject({ error: { code: "unauthenticated" } });
+    await daemon.client.call("input", { session: child.id, data: "third\r" });
+    expect(await terminal.closed).toBe(4401);
+    const told = [];
+    for await (const { payload_json } of events) told.push(payload_json);
+    expect(terminal.output() + told.join()).not.toMatch(/second|third/);
   });
 
   it("is in no log, and not in what the harness prints of it", async () => {

@@ -46,6 +46,21 @@ describe("several lanes in one call", () => {
     expect(await client.call("list", {})).toMatchObject({ sessions: { length: 3 } });
   });
 
+  it("are asked for again without those that were sacrificed, and are not found when all of them were", async () => {
+    const { client } = await startDaemon();
+    const asked = request(makeProject());
+    const intentId = "three-lanes";
+    const ids = lanes.parse(await client.call("run", asked, { intentId })).sessions.map(({ id }) => id);
+    await client.call("watch", { sessions: ids });
+    for (const [gone, id] of ids.entries()) {
+      await client.call("sacrifice", { session: id, confirm: true });
+      const again = client.call("run", asked, { intentId });
+      if (gone < 2)
+        expect(lanes.parse(await again).sessions.map((each) => each.id)).toEqual(ids.slice(gone + 1));
+      else await expect(again).rejects.toMatchObject({ code: "session_not_found" });
+    }
+  });
+
   it("are none at all where one of them cannot be", async () => {
     const { client } = await startDaemon();
     const projectRoot = makeProject();

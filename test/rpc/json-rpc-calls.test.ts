@@ -1,7 +1,9 @@
 /** Calls that take their time: cancelled, given up, too many, and over a connection that is misused. */
 import { once } from "node:events";
 import { request } from "node:http";
+import { Socket } from "node:net";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { z } from "zod";
 import { Failure } from "../../src/errors.ts";
 import type { Method } from "../../src/rpc/json-rpc/method.ts";
 import { ownMethods } from "../../src/rpc/json-rpc/own-methods.ts";
@@ -94,6 +96,26 @@ test("who leaves in the middle of a wait or of a batch has cancelled all of it, 
       await Promise.all(waits.map(({ ended }) => ended));
     }
   }
+});
+
+test("of what a client has sent before it left nothing is begun any more", async () => {
+  const begun: unknown[] = [];
+  const { method: last, ended } = waiting();
+  const path = await serveMethods({ ...own, last, count: read((params) => begun.push(params)) });
+  const rpc = await openRpc(path);
+  rpc.say(call("first", "last"));
+  // In one go, far more than is begun before the end of the connection is seen.
+  const { _socket: stream } = z.object({ _socket: z.instanceof(Socket) }).parse(rpc.socket);
+  stream.cork();
+  for (let id = 0; id < 500; id += 1) rpc.say(call(id, "count", {}));
+  stream.uncork();
+  stream.destroySoon();
+  await ended;
+  const whenLeft = begun.length;
+  expect((await byPost(path)(JSON.stringify(call(1, "count")))) ?? {}).toMatchObject({ id: 1 });
+  for (let turn = 0; turn < 600; turn += 1) await new Promise(setImmediate);
+  expect(begun.length).toBe(whenLeft + 1);
+  expect(whenLeft).toBeLessThan(500);
 });
 
 test("an id that is under way is not taken again until its call is answered, within a batch as well", async () => {

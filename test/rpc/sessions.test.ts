@@ -221,7 +221,7 @@ test("a daemon with somebody at a terminal stops all the same", async () => {
   expect(await daemon.exited).toBe(0);
 });
 
-test("what was sacrificed is not readable in the files of the store any more", async () => {
+test("what was sacrificed is not readable in the files of the store any more, nor in the daemon's log", async () => {
   const daemon = await startDaemon();
   const prompt = "echo the-sacrificed-words";
   const asked = { harness: "shell", projectRoot: makeProject(), prompt };
@@ -235,8 +235,15 @@ test("what was sacrificed is not readable in the files of the store any more", a
         name.startsWith("ledger") && readFileSync(join(daemon.home, name)).includes("the-sacrificed-words"),
     );
   expect(holding()).not.toEqual([]);
+  await expect(daemon.client.call("sacrifice", { session: id })).rejects.toMatchObject({
+    code: "confirmation_required",
+    hint: expect.stringContaining("the-sacrificed-words"),
+  });
   await daemon.client.call("sacrifice", { session: id, confirm: true });
   expect(holding()).toEqual([]);
+  await daemon.stop();
+  expect(daemon.printed()).toContain(id);
+  expect(daemon.printed()).not.toContain("the-sacrificed-words");
 });
 
 test("a wait for all that runs out of time goes on from its cursor, with those that had ended", async () => {

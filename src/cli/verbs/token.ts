@@ -1,5 +1,6 @@
 /** `token`: shows the owner's token, for the daemon's port on TCP. Needs no daemon. */
 import { Option } from "commander";
+import { isRunToken } from "../../caller-token.ts";
 import { Failure } from "../../errors.ts";
 import { prepareHome } from "../../home.ts";
 import { ensureOwnerToken, rotateOwnerToken } from "../../owner-token.ts";
@@ -26,7 +27,8 @@ It stands in the file token of COVEN_HOME, made when it is first asked for.`,
       );
     }
     // A confused agent must not become its owner by following a hint.
-    if (env["COVEN_RUN_ID"]) {
+    const { token: own } = where.endpoint;
+    if (env["COVEN_RUN_ID"] || (own !== undefined && isRunToken(own))) {
       throw new Failure("not_permitted", "the owner's token is not shown to a run of Coven", {
         hint: "A run has a token of its own in COVEN_TOKEN, which coven shows by itself.",
       });

@@ -11,6 +11,7 @@ export const callsMax = 256;
 export class Calls {
   readonly #underWay = new Set<AbortController>();
   readonly #byId = new Map<JSONRPCID, AbortController>();
+  #isOver = false;
 
   /** Throws for a call too many. */
   requireRoom(): void {
@@ -27,6 +28,7 @@ export class Calls {
       });
     }
     const call = new AbortController();
+    if (this.#isOver) call.abort();
     this.#underWay.add(call);
     // Calls without a name of their own cannot be told apart, so they are not cancelled one by one.
     if (id !== undefined && id !== null) this.#byId.set(id, call);
@@ -45,7 +47,9 @@ export class Calls {
     return call !== undefined;
   }
 
+  /** The client has left: what of its messages is begun from now on is cancelled before it does anything. */
   cancelAll(): void {
+    this.#isOver = true;
     for (const call of this.#underWay) call.abort();
   }
 }

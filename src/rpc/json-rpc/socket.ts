@@ -79,6 +79,8 @@ function takeMessages(
     if (inbox.length >= inboxMax) socket.pause();
     if (!isTaking) void takeAll();
   });
+  // Nobody hears the answers any more.
+  socket.on("close", () => inbox.splice(0));
 
   async function takeAll(): Promise<void> {
     isTaking = true;
