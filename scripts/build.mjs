@@ -15,7 +15,7 @@ const withoutAjv = {
 
 rmSync("dist", { recursive: true, force: true });
 await build({
-  entryPoints: ["src/main.ts", "src/serve-screens.ts"],
+  entryPoints: ["src/main.ts", "src/serve-screens.ts", "src/index.ts"],
   outdir: "dist",
   bundle: true,
   splitting: true,

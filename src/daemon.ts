@@ -10,6 +10,7 @@ import type { FastifyInstance } from "fastify";
 import { flockSync } from "fs-ext";
 import * as z from "zod";
 import { dataPlaneFor } from "./capabilities/data-plane.ts";
+import type { Invoke } from "./capabilities/capability.ts";
 import { createInvoke } from "./capabilities/invoke.ts";
 import { loadConfig } from "./config.ts";
 import { Failure } from "./errors.ts";
@@ -54,6 +55,8 @@ export interface Daemon {
   readonly socket: string;
   /** Where it also serves on TCP, if anywhere. */
   readonly tcp: string | undefined;
+  /** For who has the daemon in the own process. */
+  readonly invoke: Invoke;
   /** Resolves when the daemon has been stopped. */
   readonly stopped: Promise<void>;
   /** Leaves the live sessions to their host and stops. */
@@ -216,6 +219,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       pid: process.pid,
       socket: home.socket,
       tcp: daemon.tcp,
+      invoke,
       stopped,
       leave: async () => {
         await (stopping ??= stop(true));

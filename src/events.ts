@@ -112,6 +112,9 @@ export const eventPayloads = {
 export type EventKind = keyof typeof eventPayloads;
 export type EventPayload<K extends EventKind> = z.output<(typeof eventPayloads)[K]>;
 
+/** What each kind of event carries, as JSON text in its `payload_json`. */
+export type EventPayloads = { readonly [K in EventKind]: EventPayload<K> };
+
 /** What a structured harness says, read from its output lines by a parser in `runtime/harness`. */
 export type TypedEvent = {
   [K in "conversation" | "message" | "tool" | "result"]: { kind: K; payload: EventPayload<K> };

@@ -1,5 +1,5 @@
 /** Hands the bridge of `coven mcp` what it needs of the daemon: where it is, and how it is started. */
-import { locate } from "./cli/endpoint.ts";
+import { locate } from "./rpc/endpoint.ts";
 import { type Bridge, createBridge } from "./mcp/bridge.ts";
 
 export function bridgeToDaemon(environment: NodeJS.ProcessEnv, program: string): Bridge {

@@ -26,7 +26,9 @@ const rooms: Readonly<
     values: ["runtime/harness", "runtime/host", "store", "text", "errors", "events", "home", "log"],
   },
   capabilities: { values: ["text", "errors", "events"], types: ["runtime", "runtime/harness", "store"] },
-  rpc: { values: ["capabilities", "errors", "events", "home", "log", "loopback-address"] },
+  rpc: { values: ["capabilities", "errors", "events", "home", "log", "loopback-address", "caller-token"] },
+  client: { values: ["capabilities", "errors", "rpc/client"], types: ["events"] },
+  index: { values: ["client", "errors"], types: ["capabilities", "events"] },
   mcp: { values: ["capabilities", "errors", "rpc/client"] },
   cli: {
     values: [
@@ -36,13 +38,15 @@ const rooms: Readonly<
       "events",
       "home",
       "config",
-      "caller-token",
       "loopback-address",
       "owner-token",
       "rpc/client",
     ],
   },
 };
+
+/** What whoever calls the daemon shares: the line to it, where it is, and waiting while it is away. */
+const clientSide = new Set(["rpc/client", "rpc/endpoint", "rpc/patience"]);
 
 /** What of the host the daemon's own rooms may use: the line to it, and who a process is. */
 const hostForDaemon = new Set(["link", "processes", "protocol"]);
@@ -95,7 +99,7 @@ const local = imports
 
 function roomOf(file: string): string {
   const path = file.replace(/\.ts$/, "");
-  if (path === "rpc/client") return path;
+  if (clientSide.has(path)) return "rpc/client";
   const folder = dirname(path);
   // Its verbs, terminals and checks are one room with it.
   if (folder.startsWith("cli/")) return "cli";

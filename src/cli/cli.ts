@@ -5,7 +5,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { Failure, failures } from "../errors.ts";
 import { createClient, isForbidden, isNotListening } from "../rpc/client.ts";
-import { locate, otherDaemonHint } from "./endpoint.ts";
+import { locate, otherDaemonHint } from "../rpc/endpoint.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { printFailure } from "./failure.ts";
 import { isGiven, textOf, textsOf } from "./given.ts";

@@ -5,7 +5,7 @@ import { type EventRecord, eventPayloads, isLive } from "../events.ts";
 import type { Client } from "../rpc/client.ts";
 import { createTranscript } from "../text/transcript.ts";
 import type { Standing } from "./exit-codes.ts";
-import { type Waiting, isAway, signalOf, throughRestarts } from "./patience.ts";
+import { type Waiting, isAway, signalOf, throughRestarts } from "../rpc/patience.ts";
 import type { Cli } from "./verb.ts";
 
 export interface Place {

@@ -1,53 +1,7 @@
-/** Waiting on while the daemon is away: it may be restarted or upgraded while its sessions go on. */
-import { setTimeout as pause } from "node:timers/promises";
+/** Staying with one session while the daemon is away, with a person who may leave. */
 import { Failure } from "../errors.ts";
+import { type Waiting, awayMsMax, isAway } from "../rpc/patience.ts";
 import { shortId } from "./ids.ts";
-
-/** How long a daemon may be away before waiting is given up, ms: many times what a restart takes. */
-const awayMsMax = 30_000;
-/** How long it may be away before a person is told, ms: a restart is quicker, and nothing to be said about. */
-const quietMsMax = 1000;
-const pauseMsMin = 20;
-const pauseMsMax = 500;
-/** An attempt that lasted longer than this had reached the daemon, ms. */
-const reachedMs = 2000;
-
-/** Somebody in front of what waits. */
-export interface Waiting {
-  /** Aborted when they have seen enough: waiting ends at once. */
-  readonly leaving?: AbortSignal;
-  /** Told once when the daemon stays away. */
-  readonly away?: () => void;
-}
-
-/** Tries until it succeeds, fails for another reason than a missing daemon, or nobody waits any more. */
-export async function throughRestarts<T>(attempt: () => Promise<T>, waiting: Waiting = {}): Promise<T> {
-  const { leaving, away } = waiting;
-  let awaySince = performance.now();
-  let isTold = false;
-  for (let pauseMs = pauseMsMin; ; pauseMs = Math.min(pauseMs * 1.5, pauseMsMax)) {
-    leaving?.throwIfAborted();
-    const startedAt = performance.now();
-    try {
-      return await attempt();
-    } catch (error) {
-      leaving?.throwIfAborted();
-      if (!isAway(error)) throw error;
-      const now = performance.now();
-      if (now - startedAt > reachedMs) awaySince = now;
-      if (now - awaySince > awayMsMax) throw error;
-      if (!isTold && now - awaySince > quietMsMax) {
-        isTold = true;
-        away?.();
-      }
-      await pause(pauseMs, undefined, signalOf(waiting));
-    }
-  }
-}
-
-/** For a call that is given up when they leave. */
-export const signalOf = ({ leaving }: Waiting): { signal?: AbortSignal } =>
-  leaving === undefined ? {} : { signal: leaving };
 
 /** Stays with a session over restarts; undefined when they left. Patience that ends says how to come back. */
 export async function stayingWith<T>(
@@ -72,6 +26,3 @@ export async function stayingWith<T>(
     });
   }
 }
-
-export const isAway = (error: unknown): boolean =>
-  error instanceof Failure && error.code === "runtime_unavailable";

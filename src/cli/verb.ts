@@ -1,7 +1,7 @@
 /** A verb of the CLI as a record; `cli.ts` makes commands of them. */
 import type { Argument, Option } from "commander";
 import type { CallOptions, Client } from "../rpc/client.ts";
-import type { Where } from "./endpoint.ts";
+import type { Where } from "../rpc/endpoint.ts";
 
 export interface Verb {
   /** One word, or two for a verb of a group: `daemon start`. */

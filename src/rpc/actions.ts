@@ -49,7 +49,9 @@ export async function addActions(
         };
         const { output: payload, replayed } = await invoke(action, args, caller);
         const kind = eventKinds.get(action) ?? `${action}.completed`;
-        const event = { kind, action, origin, intentId: intentId ?? undefined, payload };
+        // Whoever shows a run's token speaks for its session, whatever it calls itself.
+        const from = caller.identity.kind === "run" ? `session:${caller.identity.session}` : origin;
+        const event = { kind, action, origin: from, intentId: intentId ?? undefined, payload };
         const answered = { ok: true, accepted: true, action, status: "completed", event };
         return replayed ? { ...answered, replayed } : answered;
       } catch (error) {

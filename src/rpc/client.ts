@@ -27,6 +27,20 @@ export interface CallOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** A place in an event stream, and the event that is there; the first has none. */
+export interface Streamed {
+  readonly seq: number;
+  readonly event: EventRecord | undefined;
+}
+
+export interface StreamOptions {
+  /** All, unless some are named. */
+  readonly sessions?: readonly string[];
+  /** Where it begins: with the first event, unless a place is named. */
+  readonly from: { readonly afterSeq: number | "latest" } | { readonly cursor: string };
+  readonly signal?: AbortSignal;
+}
+
 export type Client = ReturnType<typeof createClient>;
 
 const api = "/api/v1";
@@ -36,6 +50,8 @@ const api = "/api/v1";
  * is asked once, is waited for that long: three seconds.
  */
 export const answerMsMax = 5000;
+/** How long an event stream may be silent, ms: three of its signs of life, which come every 15 s. */
+const silenceMsMax = 45_000;
 const answerTime = (): AbortSignal => AbortSignal.timeout(answerMsMax);
 
 export function createClient(endpoint: Endpoint, origin: string) {
@@ -95,20 +111,49 @@ export function createClient(endpoint: Endpoint, origin: string) {
     return transmit(method, path, options);
   };
 
-  /** The data of a stream's events, as they come. */
-  async function* follow(path: string, signal: AbortSignal | undefined): AsyncGenerator {
-    const response = await send("GET", path, { accept: "text/event-stream", signal });
-    if (response.statusCode !== 200) throw await failureOf(response, endpoint);
+  /** An event stream, once its head is there; one whose daemon hangs is not waited for. */
+  const openStream = async (path: string, signal: AbortSignal | undefined): Promise<IncomingMessage> => {
+    const late = new AbortController();
+    const timer = setTimeout(
+      () => late.abort(new DOMException("no answer in time", "TimeoutError")),
+      answerMsMax,
+    );
+    try {
+      const given = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
+      const response = await send("GET", path, { accept: "text/event-stream", signal: given });
+      if (response.statusCode === 200) return response;
+      throw await failureOf(response, endpoint);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  /** The places of a stream, and the data of the events that are there, as they come. */
+  async function* follow(path: string, signal: AbortSignal | undefined): AsyncGenerator<Place> {
+    const response = await openStream(path, signal);
+    const silence = (): NodeJS.Timeout =>
+      setTimeout(
+        () => void response.destroy(new Error(`nothing came for ${silenceMsMax / 1000} s`)),
+        silenceMsMax,
+      );
     let text = "";
     response.setEncoding("utf8");
-    for await (const chunk of reachable(response, endpoint)) {
-      text += String(chunk);
-      const blocks = text.split("\n\n");
-      text = blocks.pop() ?? "";
-      for (const block of blocks) {
-        const data = block.split("\n").find((line) => line.startsWith("data: "));
-        if (data !== undefined) yield JSON.parse(data.slice(6));
+    let timer = silence();
+    try {
+      for await (const chunk of reachable(response, endpoint)) {
+        clearTimeout(timer);
+        text += String(chunk);
+        const blocks = text.split("\n\n");
+        text = blocks.pop() ?? "";
+        for (const block of blocks) {
+          const place = placeIn(block);
+          if (place !== undefined) yield place;
+        }
+        // Only what is waited for can be late: whoever takes the events may be slow.
+        timer = silence();
       }
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -135,20 +180,37 @@ export function createClient(endpoint: Endpoint, origin: string) {
     /** The events of a session after a cursor, as they come. Ends when the daemon or the signal ends it. */
     async *events(session: string, afterSeq: number, signal?: AbortSignal): AsyncGenerator<EventRecord> {
       const path = `/sessions/${encodeURIComponent(session)}/events?afterSeq=${afterSeq}`;
-      for await (const event of follow(path, signal)) yield eventRecord.parse(event);
+      for await (const { data } of follow(path, signal))
+        if (data !== undefined) yield eventRecord.parse(data);
+    },
+
+    /**
+     * The events of the named sessions, or of all, as they come; first the place where the stream begins. Ends when the
+     * daemon stops, none of the sessions is left, or the signal ends it.
+     */
+    async *stream({ sessions = [], from, signal }: StreamOptions): AsyncGenerator<Streamed> {
+      const query = new URLSearchParams(sessions.map((session): [string, string] => ["sessionId", session]));
+      for (const [name, place] of Object.entries(from)) query.set(name, String(place));
+      for await (const { seq, data } of follow(`/events?${query.toString()}`, signal))
+        yield { seq, event: data === undefined ? undefined : eventRecord.parse(data) };
     },
 
     /** Which sessions grow from now on, and by what kinds of events. Ends when the daemon or the signal ends it. */
     async *changes(signal: AbortSignal): AsyncGenerator<{ session: string; kind: string }> {
-      for await (const event of follow("/events?afterSeq=latest&brief=true", signal)) {
-        const { session_id, kind } = changed.parse(event);
+      for await (const { data } of follow("/events?afterSeq=latest&brief=true", signal)) {
+        if (data === undefined) continue;
+        const { session_id, kind } = changed.parse(data);
         yield { session: session_id, kind };
       }
     },
 
     /** The raw bytes a session has printed. */
-    async *output(session: string): AsyncGenerator<Buffer> {
-      const response = await send("GET", `/sessions/${encodeURIComponent(session)}/output`);
+    async *output(
+      session: string,
+      { afterSeq = 0, signal }: { readonly afterSeq?: number; readonly signal?: AbortSignal } = {},
+    ): AsyncGenerator<Buffer> {
+      const path = `/sessions/${encodeURIComponent(session)}/output?afterSeq=${afterSeq}`;
+      const response = await send("GET", path, { signal });
       if (response.statusCode !== 200) throw await failureOf(response, endpoint);
       for await (const chunk of reachable(response, endpoint)) if (Buffer.isBuffer(chunk)) yield chunk;
     },
@@ -181,12 +243,30 @@ export function createClient(endpoint: Endpoint, origin: string) {
     /** Throws `unsupported_api_version` for a daemon that speaks another contract. */
     health,
 
+    /** Lets go of the connections that are kept. */
+    close: (): void => agent.destroy(),
+
     /** Stops the daemon. */
     async shutdown(keep: boolean): Promise<unknown> {
       const response = await transmit("POST", "/internal/lifecycle/shutdown", { body: { keep } });
       return jsonOf(response, endpoint);
     },
   };
+}
+
+interface Place {
+  readonly seq: number;
+  readonly data: unknown;
+}
+
+/** Undefined for a sign of life. */
+function placeIn(block: string): Place | undefined {
+  const fields = new Map(
+    block.split("\n").map((line) => [line.split(":", 1)[0], line.replace(/^\w*: ?/, "")]),
+  );
+  const [id, data] = [fields.get("id"), fields.get("data")];
+  if (id === undefined) return undefined;
+  return { seq: Number(id), data: data === undefined ? undefined : JSON.parse(data) };
 }
 
 function targetOf(endpoint: Endpoint): Omit<RequestOptions, "headers"> & { headers: Record<string, string> } {

@@ -18,10 +18,16 @@ const streamParameters = [
     schema: { type: "string" },
   },
   {
+    ...from,
+    name: "cursor",
+    description: "The same by a cursor as run, watch or status answers it.",
+    schema: { type: "string" },
+  },
+  {
     in: "header",
     required: false,
     name: "Last-Event-ID",
-    description: "The last id that was seen; it wins over afterSeq.",
+    description: "The last id that was seen; it wins over the others.",
     schema: { type: "string" },
   },
 ];

@@ -4,7 +4,7 @@
  * (`/events`), for whoever accepts `text/event-stream`.
  *
  * Of each event `id` is its seq, `event` its kind, `data` its record. A stream begins after `Last-Event-ID`, else after
- * `afterSeq`, else with the first event; `afterSeq=latest` begins with what happens next. The place where it begins is
+ * `cursor` or `afterSeq`, else with the first event; `afterSeq=latest` begins with what happens next. The place where it begins is
  * said at once, as an id without data, so that a reader can come back even before it has seen an event. It ends when
  * every session it names was sacrificed, or the daemon stops.
  *
@@ -58,8 +58,7 @@ export function addStreams(app: FastifyInstance, { identify, data: openTo }: Ser
   ): Promise<FastifyReply> {
     const data = openTo(identify(tokenOf(request.headers)));
     for (const session of sessions ?? []) data.requireSession(session);
-    const start = startOf(request);
-    const afterSeq = start === "latest" ? data.lastSeq() : start;
+    const afterSeq = startOf(request, data);
     const over = AbortSignal.any([untilGone(reply), stopping.signal]);
     const isBrief = sessions === undefined && query(request).get("brief") === "true";
     const pages = isBrief ? briefly(data.changes(afterSeq, over)) : data.follow(sessions, afterSeq, over);
@@ -101,15 +100,20 @@ function namedSessions(request: FastifyRequest): readonly string[] | undefined {
 }
 
 /** A reconnecting reader says where it was by the last id it saw. */
-function startOf(request: FastifyRequest): number | "latest" {
+function startOf(request: FastifyRequest, data: DataPlane): number {
   const seen = request.headers["last-event-id"];
+  if (typeof seen === "string")
+    return Math.max(wholeNumber(new Map([["Last-Event-ID", seen]]), "Last-Event-ID") ?? 0, 0);
   const asked = query(request);
-  if (typeof seen !== "string" && asked.get("afterSeq") === "latest") return "latest";
-  const seq =
-    typeof seen === "string"
-      ? wholeNumber(new Map([["Last-Event-ID", seen]]), "Last-Event-ID")
-      : wholeNumber(asked, "afterSeq");
-  return Math.max(seq ?? 0, 0);
+  const [cursor, afterSeq] = [asked.get("cursor"), asked.get("afterSeq")];
+  if (cursor !== undefined && afterSeq !== undefined) {
+    throw new Failure("invalid_request", "cursor and afterSeq exclude each other", {
+      hint: "Either says where the stream begins.",
+      details: { cursor, afterSeq },
+    });
+  }
+  if (cursor !== undefined) return data.seqOf(cursor);
+  return afterSeq === "latest" ? data.lastSeq() : Math.max(wholeNumber(asked, "afterSeq") ?? 0, 0);
 }
 
 async function* briefly(changes: ReturnType<DataPlane["changes"]>): ReturnType<DataPlane["follow"]> {

@@ -19,6 +19,8 @@ export interface LaunchLimits {
   readonly ownersLive: number;
 }
 
+export type Parent = Pick<SessionRecord, "id" | "project_root" | "permission">;
+
 /** What a launch asks for that a parent bounds. */
 export interface Wanted {
   readonly projectRoot: string;
@@ -30,10 +32,7 @@ export interface Wanted {
 const unstated: Permission = "workspace-write";
 
 /** The permission of a child: what it asks for, or as much as is usual and its parent has. Throws `not_permitted`. */
-export function childPermission(
-  parent: SessionRecord,
-  { projectRoot, permission, addDirs }: Wanted,
-): Permission {
+export function childPermission(parent: Parent, { projectRoot, permission, addDirs }: Wanted): Permission {
   if (projectRoot !== parent.project_root) {
     throw refused(parent, `it may launch sessions in its own project only, not in ${projectRoot}`, {
       hint: `Pass projectRoot: ${parent.project_root}, with a cwd inside it if you like.`,
@@ -101,7 +100,7 @@ export function isDescendant({ sessions }: Pick<Store, "sessions">, id: string, 
 }
 
 const refused = (
-  { id }: SessionRecord,
+  { id }: Pick<SessionRecord, "id">,
   why: string,
   more: { hint: string; details?: Readonly<Record<string, unknown>> },
 ): Failure =>

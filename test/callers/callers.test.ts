@@ -1,11 +1,14 @@
+import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { callersToken } from "../../src/caller-token.ts";
 import type { Client } from "../../src/rpc/client.ts";
 import { makeHome, startDaemon } from "../support/daemon.ts";
 import { makeProject } from "../support/launch.ts";
+import { send } from "../support/socket.ts";
 import { launchRun } from "../support/runs.ts";
 
 const record = z.looseObject({ id: z.string(), parent_id: z.string().nullable(), depth: z.int() });
@@ -30,6 +33,12 @@ describe("what a run launches", () => {
     const child = await launchRun(daemon, parent.client, project);
     const grandchild = await run(child.client, lane(project));
     expect(grandchild).toMatchObject({ parent_id: child.id, depth: 3 });
+    const claimed = { action: "list", args: {}, origin: "the owner" };
+    const { body } = await send(daemon.socket, "POST", "/api/v1/actions", {
+      body: claimed,
+      headers: { authorization: `Bearer ${child.token}` },
+    });
+    expect(body).toMatchObject({ event: { origin: `session:${child.id}` } });
     await expect(parent.client.call("run", lane(project, { parent: "someone-else" }))).rejects.toMatchObject({
       code: "invalid_request",
       message: "run: unknown argument parent",
@@ -40,6 +49,14 @@ describe("what a run launches", () => {
     });
     expect(await daemon.client.call("status", { session: child.id })).toMatchObject({ parent: parent.id });
     expect(await idsOf(daemon.client, { parent: parent.id })).toEqual([child.id]);
+    const coven = fileURLToPath(new URL("../../bin/coven", import.meta.url));
+    const tree = execFileSync(coven, ["list", "--tree"], {
+      env: { PATH: process.env["PATH"], COVEN_HOME: daemon.home },
+      encoding: "utf8",
+    });
+    const places = tree.split("\n").flatMap((line) => /^( *)([0-9a-f]{8}) /.exec(line)?.slice(1) ?? []);
+    const short = [parent, child, grandchild].map(({ id }) => id.slice(0, 8));
+    expect(places).toEqual(["", short[0], "  ", short[1], "    ", short[2]]);
   });
 
   it("stays in its project, with at most its permission and no further directories", async () => {

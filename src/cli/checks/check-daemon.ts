@@ -6,7 +6,7 @@ import { Failure } from "../../errors.ts";
 import { answerMsMax, endpointName } from "../../rpc/client.ts";
 import { type Check, fail, failed, pass, warn } from "./check.ts";
 import { healthSoon } from "../daemon-process.ts";
-import { otherDaemonHint } from "../endpoint.ts";
+import { otherDaemonHint } from "../../rpc/endpoint.ts";
 import type { Cli } from "../verb.ts";
 
 export async function daemon(cli: Cli): Promise<Check[]> {

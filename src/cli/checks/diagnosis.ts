@@ -9,7 +9,7 @@ import * as z from "zod";
 import { capabilities } from "../../capabilities/capabilities.ts";
 import { status } from "../../capabilities/status.ts";
 import { loadConfig } from "../../config.ts";
-import { isAway } from "../patience.ts";
+import { isAway } from "../../rpc/patience.ts";
 import { createAnonymiser } from "./anonymous.ts";
 import { answerMsMax } from "../../rpc/client.ts";
 import { healthSoon } from "../daemon-process.ts";

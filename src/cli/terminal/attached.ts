@@ -9,7 +9,8 @@ import { Failure, isFailureCode } from "../../errors.ts";
 import type { WantedControl } from "../../rpc/client.ts";
 import type { Standing } from "../exit-codes.ts";
 import { shortId } from "../ids.ts";
-import { type Waiting, signalOf, stayingWith, throughRestarts } from "../patience.ts";
+import { type Waiting, signalOf, throughRestarts } from "../../rpc/patience.ts";
+import { stayingWith } from "../patience.ts";
 import { takeScreen } from "./screen.ts";
 import type { Cli } from "../verb.ts";
 

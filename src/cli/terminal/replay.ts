@@ -2,7 +2,7 @@
 import { output } from "../../capabilities/output.ts";
 import type { Client } from "../../rpc/client.ts";
 import type { Place } from "../follow.ts";
-import { type Waiting, signalOf, throughRestarts } from "../patience.ts";
+import { type Waiting, signalOf, throughRestarts } from "../../rpc/patience.ts";
 
 /** Shows everything printed after a place; answers the seq up to which it was. */
 export async function replay(

@@ -10,7 +10,7 @@ import { commandLineOf } from "../arguments.ts";
 import { exitCodeOf, exitCodes } from "../exit-codes.ts";
 import { isGiven, numberOf, textOf, textsOf, wholeNumber } from "../given.ts";
 import { resolveId, shortId } from "../ids.ts";
-import { throughRestarts } from "../patience.ts";
+import { throughRestarts } from "../../rpc/patience.ts";
 import { ended } from "../print.ts";
 import { oneLine } from "../text.ts";
 import type { Cli, Given, Verb } from "../verb.ts";

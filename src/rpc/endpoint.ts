@@ -2,7 +2,7 @@
 import { callersToken } from "../caller-token.ts";
 import { Failure } from "../errors.ts";
 import { type Home, locateHome } from "../home.ts";
-import type { Endpoint } from "../rpc/client.ts";
+import type { Endpoint } from "./client.ts";
 
 export interface Where {
   readonly home: Home;
