@@ -25,7 +25,7 @@ const rooms: Readonly<
   runtime: {
     values: ["runtime/harness", "runtime/host", "store", "text", "errors", "events", "home", "log"],
   },
-  capabilities: { values: ["errors", "events"], types: ["runtime", "runtime/harness", "store"] },
+  capabilities: { values: ["text", "errors", "events"], types: ["runtime", "runtime/harness", "store"] },
   rpc: { values: ["capabilities", "errors", "events", "home", "log", "loopback-address", "caller-token"] },
   client: { values: ["capabilities", "errors", "rpc/client"], types: ["events"] },
   index: { values: ["client", "errors"], types: ["capabilities", "events"] },

@@ -18,7 +18,11 @@ export const input = capability({
       .string()
       .optional()
       .describe("text, sent as it is; a newline is no Enter. In mode stream a whole message"),
-    keys: z.array(keyName).max(100).optional().describe("key names, pressed after the text"),
+    keys: z
+      .array(keyName)
+      .max(100)
+      .optional()
+      .describe("key names such as enter, esc, up, ctrl-c, pressed after the text"),
     end: z
       .boolean()
       .default(false)

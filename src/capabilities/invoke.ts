@@ -75,10 +75,7 @@ export function checkedInput<I extends z.ZodObject, O extends z.ZodType>(
   if (parsed.success) return parsed.data;
   const accepted = Object.keys(schema.shape);
   throw new Failure("invalid_request", `${name}: ${describeIssues(parsed.error)}`, {
-    hint:
-      accepted.length > 0
-        ? `The arguments of ${name} are ${accepted.join(", ")}.`
-        : `${name} takes no arguments.`,
+    hint: hintFor(name, schema, parsed.error.issues[0]?.path ?? []),
     details: {
       action: name,
       issues: parsed.error.issues.map(({ path, message }) => ({ path: path.join("."), message })),
@@ -87,11 +84,40 @@ export function checkedInput<I extends z.ZodObject, O extends z.ZodType>(
   });
 }
 
+/** What is accepted where the first thing is wrong: of the action, or of an object inside its input. */
+function hintFor(name: string, schema: z.ZodObject, path: readonly PropertyKey[]): string {
+  const places = path.map((_, index) => path.slice(0, path.length - index));
+  for (const place of places) {
+    const accepted = acceptedAt(schema, place);
+    if (accepted.length > 0) return `${place.join(".")} takes ${accepted.join(", ")}.`;
+  }
+  const accepted = Object.keys(schema.shape);
+  return accepted.length > 0
+    ? `The arguments of ${name} are ${accepted.join(", ")}.`
+    : `${name} takes no arguments.`;
+}
+
+const place = z.object({
+  properties: z.record(z.string(), z.unknown()).default({}),
+  items: z.unknown().optional(),
+});
+
+/** The members of an object somewhere in the input; none where there is no object. */
+function acceptedAt(schema: z.ZodObject, path: readonly PropertyKey[]): string[] {
+  let at: unknown = z.toJSONSchema(schema, { io: "input" });
+  for (const step of path) {
+    const { properties, items } = place.catch({ properties: {} }).parse(at);
+    at = typeof step === "number" ? items : properties[String(step)];
+  }
+  return Object.keys(place.catch({ properties: {} }).parse(at).properties);
+}
+
 const describeIssues = (error: z.ZodError): string => error.issues.map(describeIssue).join("; ");
 
 function describeIssue(issue: z.core.$ZodIssue): string {
   const argument = issue.path.join(".");
-  if (issue.code === "unrecognized_keys") return `unknown argument ${issue.keys.join(", ")}`;
+  if (issue.code === "unrecognized_keys")
+    return `unknown argument ${issue.keys.map((key) => [...issue.path, key].join(".")).join(", ")}`;
   if (issue.code === "invalid_type" && issue.message.endsWith("received undefined"))
     return `${argument} is missing`;
   if (issue.code === "too_small" && issue.origin === "string") return `${argument} must not be empty`;

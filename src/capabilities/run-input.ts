@@ -15,7 +15,11 @@ const label = z.string().min(1).max(64);
 /** Most lanes in one call: as many as sessions may have live at once. */
 const lanesMax = 32;
 
-const harness = z.string().min(1).describe("codex, claude, or one declared by a manifest");
+const harness = z
+  .string()
+  .min(1)
+  .optional()
+  .describe("codex, claude, or one declared by a manifest; needed, unless each lane names its own");
 const cwd = z.string().min(1).optional().describe("working directory inside the project root");
 const title = z.string().min(1).optional().describe("readable name; the prompt unless given");
 const model = z.string().min(1).max(200).optional().describe("model id, as the harness names it");
@@ -24,18 +28,27 @@ const permission = z
   .optional()
   .describe("what the agent may do unasked; workspace-write unless interactive");
 
-const lane = z.strictObject({ prompt, harness: harness.optional(), title, model, permission, cwd });
+const lane = z.strictObject({
+  prompt,
+  harness: harness.describe("if another than beside lanes"),
+  title,
+  model,
+  permission,
+  cwd,
+});
 
 export const runInput = z.strictObject({
-  harness: harness.optional(),
+  harness,
   projectRoot: z.string().min(1).describe("absolute directory the session may not leave"),
-  prompt: prompt.optional().describe("the task, in words"),
+  prompt: prompt.optional().describe("the task, in words; needed, unless there are lanes"),
   lanes: z
     .array(lane)
     .min(1)
     .max(lanesMax)
     .optional()
-    .describe("several sessions at once in place of prompt: what they do not say is as for one"),
+    .describe(
+      "several sessions at once, in place of prompt and title; what a lane leaves out is as said beside it",
+    ),
   cwd,
   title,
   model,

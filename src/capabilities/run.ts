@@ -2,11 +2,15 @@ import * as z from "zod";
 import { capability } from "./capability.ts";
 import { sessionRecord } from "./records.ts";
 import { askedFor, runInput } from "./run-input.ts";
+import { shortened } from "./shortened.ts";
 
 export const launchedSession = sessionRecord.extend({ runId: z.string(), cursor: z.string() });
 const lane = launchedSession.pick({ id: true, runId: true, harness: true, title: true, status: true });
 /** Of several, what tells them apart; their records are for list. */
 export const launchedLanes = z.object({ sessions: z.array(lane), cursor: z.string() });
+
+/** Longest title of a lane, bytes: the caller knows the prompt that it may be. */
+const laneTitleBytesMax = 60;
 
 export const run = capability({
   name: "run",
@@ -63,7 +67,11 @@ export const run = capability({
         ? await unlessFailed(launches.launchLanes(asked.lanes, launcher))
         : launches.launchedLanes(begun);
     return {
-      sessions: lanes.map(({ session: record, runId }) => ({ ...record, runId })),
+      sessions: lanes.map(({ session: record, runId }) => ({
+        ...record,
+        title: shortened(record.title, laneTitleBytesMax),
+        runId,
+      })),
       cursor: reader.cursorAt(Math.min(...lanes.map(({ cursorSeq }) => cursorSeq))),
     };
   },

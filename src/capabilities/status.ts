@@ -5,9 +5,12 @@ import { listedProject } from "./authority.ts";
 import { capability } from "./capability.ts";
 import { runOutcome, sessionId } from "./records.ts";
 import { outcomeOf } from "./run-outcome.ts";
+import { shortened } from "./shortened.ts";
 
 /** Live sessions named in an overview, and children of one session: a screenful. */
 const namedMax = 20;
+/** Longest title, bytes: of the session itself, and of one among those. */
+const titleBytesMax = { whole: 500, named: 60 } as const;
 
 const brief = z.object({
   id: z.string(),
@@ -66,7 +69,7 @@ export const status = capability({
   tool: {
     title: "Session status",
     description:
-      "How one agent session stands, in a screenful: state, result, the whole last message, what it was denied, usage. Use it to read a result after watch; to wait, use watch instead of asking again. Without a session: an overview of what runs now.",
+      "How one agent session stands, in a screenful: state, result, last message (up to 2 KB; tail has all of it), what it was denied, usage. Use it to read a result after watch; to wait, use watch instead of asking again. Without a session: an overview of what runs now.",
     core: true,
   },
   positional: ["session"],
@@ -85,7 +88,7 @@ export const status = capability({
     const left = leftovers.leftBehind(id).map(({ pid, command }) => ({ pid, command }));
     return {
       id,
-      title: record.title,
+      title: shortened(record.title, titleBytesMax.whole),
       harness: record.harness,
       status: record.status,
       active: isLive(record.status),
@@ -122,7 +125,7 @@ const newest = {
 
 const inBrief = ({ id, title, harness, status, last_activity_at }: SessionRecord): z.input<typeof brief> => ({
   id,
-  title,
+  title: shortened(title, titleBytesMax.named),
   harness,
   status,
   lastActivityAt: last_activity_at,

@@ -35,7 +35,7 @@ export const tail = capability({
   tool: {
     title: "Read what a session said",
     description:
-      "Reads a session's output, log or transcript as clean text (no escape codes, no JSON), at most maxBytes (4 KB). Without a cursor its last lines. With the cursor of run, watch or tail only what is new since, oldest first: while more is true call again with the cursor answered; nothing is lost or repeated. unfinished is a line still being written, such as a question. For a full-screen dialog use screen.",
+      "Reads a session's output, log or transcript as clean text (no escape codes, no JSON), at most maxBytes (4 KB). Without a cursor its last lines (more: older ones are left out; begin at the cursor of run for all). With the cursor of run, watch or tail only what is new since, oldest first: while more is true call again with the cursor answered; nothing is lost or repeated. unfinished is a line still being written, such as a question. For a full-screen dialog use screen.",
     core: true,
   },
   positional: ["session"],

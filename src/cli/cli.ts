@@ -62,28 +62,49 @@ function commandOf(
     .addOption(new Option("--token <token>", "token for the daemon"))
     .addOption(new Option("--json", "standard output is one JSON document"));
   silence(root);
-  const groups = new Map<string, Command>();
+  const made = new Map<string, Command>();
   for (const verb of verbs) {
     const [first = "", second] = verb.name.split(" ");
-    const parent = second === undefined ? root : (groups.get(first) ?? groupOf(root, first));
-    if (second !== undefined) groups.set(first, parent);
+    const parent = second === undefined ? root : (made.get(first) ?? groupOf(root, first));
+    if (second !== undefined) made.set(first, parent);
     addVerb(parent, second ?? first, verb, run);
   }
   return root;
 }
 
-const groupSummaries: ReadonlyMap<string, string> = new Map([
-  ["daemon", "The daemon: start, stop, restart and its status."],
+interface Group {
+  readonly summary: string;
+  /** Shown under the help of the group. */
+  readonly notes?: string;
+  /** Why it does nothing where no verb of it was given, and what to do. */
+  readonly alone?: { readonly why: string; readonly hint: string };
+}
+
+const groups: ReadonlyMap<string, Group> = new Map<string, Group>([
+  ["daemon", { summary: "The daemon: start, stop, restart and its status." }],
   [
     "mcp",
-    "The MCP server for Claude Code, Codex and other clients: alone it serves on standard input and output.",
+    {
+      summary:
+        "The MCP server for Claude Code, Codex and other clients: alone it serves on standard input and output.",
+      notes: `A client starts coven mcp by itself once coven mcp install has told it to. Alone it takes no options: COVEN_HOME,
+COVEN_URL and COVEN_TOKEN in its environment say which daemon is meant and who calls. It starts the daemon with
+the first call and ends with its input. Over HTTP the daemon serves the same tools at /mcp.`,
+      alone: {
+        why: "coven mcp takes no options: it reads its environment",
+        hint: "Set COVEN_HOME, COVEN_URL or COVEN_TOKEN for it instead.",
+      },
+    },
   ],
 ]);
 
-const isGroup = (verb: string): boolean => groupSummaries.has(verb);
+const isGroup = (verb: string): boolean => groups.has(verb);
 
-const groupOf = (root: Command, name: string): Command =>
-  silence(root.command(name).description(groupSummaries.get(name) ?? ""));
+function groupOf(root: Command, name: string): Command {
+  const { summary = "", notes } = groups.get(name) ?? {};
+  const command = silence(root.command(name).description(summary));
+  return notes === undefined ? command : command.addHelpText("after", `\n${notes}`);
+}
 
 function addVerb(
   parent: Command,
@@ -197,6 +218,9 @@ function usageFailure(error: unknown, argv: readonly string[]): unknown {
   const { verb } = plainWords(argv);
   const isKnown = verb !== undefined && (error.code !== "commander.unknownCommand" || isGroup(verb));
   const help = `coven ${isKnown ? `${verb} ` : ""}--help`;
+  const alone = groups.get(verb ?? "")?.alone;
+  if (error.code === "commander.help" && alone !== undefined)
+    return new Failure("invalid_request", alone.why, { hint: `${alone.hint} See ${help}` });
   const what =
     error.code === "commander.help"
       ? "a verb is missing"

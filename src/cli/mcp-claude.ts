@@ -15,11 +15,15 @@ export type ClaudeScope = "project" | "user";
 
 type Json = Record<string, unknown>;
 
-/** Which tools are always loaded is said by the tools themselves, and the calls need no longer time than Claude gives. */
+/**
+ * Without `alwaysLoad` the first turn of `claude -p` does not wait for the server where Claude searches for tools, and
+ * its model is told of none. The calls need no longer time than Claude gives.
+ */
 export const claudeEntry = ({ command, args, env }: McpServer): Json => ({
   type: "stdio",
   command,
   args: [...args],
+  alwaysLoad: true,
   ...(Object.keys(env).length === 0 ? {} : { env: { ...env } }),
 });
 
@@ -31,13 +35,9 @@ export const claudeConfig = (
     ? join(project, ".mcp.json")
     : join(env["CLAUDE_CONFIG_DIR"] || homedir(), ".claude.json");
 
-/** The same as a command of Claude Code's; the name first, since `-e` takes all words up to the next flag. */
-export const claudeCommand = (scope: ClaudeScope, { command, args, env }: McpServer): string =>
-  [
-    ...["claude", "mcp", "add", "coven", "-s", scope],
-    ...Object.entries(env).flatMap(([name, value]) => ["-e", `${name}=${value}`]),
-    ...["--", command, ...args],
-  ]
+/** The same as a command of Claude Code's; only as JSON can it say all of the entry. */
+export const claudeCommand = (scope: ClaudeScope, server: McpServer): string =>
+  ["claude", "mcp", "add-json", "-s", scope, "coven", JSON.stringify(claudeEntry(server))]
     .map(shellWord)
     .join(" ");
 
@@ -103,7 +103,8 @@ function mergedEntry(known: unknown, server: McpServer): Json {
   if (!isObject(known)) return ours;
   const before = isObject(known["env"]) ? known["env"] : {};
   const env = { ...before, ...("COVEN_HOME" in before ? { COVEN_HOME: server.home } : {}), ...server.env };
-  return { ...known, ...ours, ...("env" in known || "env" in ours ? { env } : {}) };
+  const alwaysLoad = known["alwaysLoad"] ?? ours["alwaysLoad"];
+  return { ...known, ...ours, alwaysLoad, ...("env" in known || "env" in ours ? { env } : {}) };
 }
 
 function configIn(file: string, text: string): Json {

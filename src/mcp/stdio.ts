@@ -19,6 +19,11 @@ export interface StdioStart {
 /** What was asked just before the input ended is answered, but not waited for longer than this, ms. */
 const lingerMs = 500;
 
+/** Said to who starts it in a terminal, where it would seem to hang. */
+const toPeople = `coven mcp waits for messages of an MCP client, which starts it by itself; ctrl-d ends it.
+To give Claude Code or Codex its tools: coven mcp install claude --write, or codex. See coven mcp --help
+`;
+
 /** Serves until the input ends. */
 export async function serveStdio({ version, client, bridge }: StdioStart): Promise<void> {
   const { stdin, stdout } = process;
@@ -30,6 +35,7 @@ export async function serveStdio({ version, client, bridge }: StdioStart): Promi
   process.on("unhandledRejection", complain);
   // Nobody may be reading it any more.
   process.stderr.on("error", () => undefined);
+  if (stdin.isTTY) process.stderr.write(toPeople);
 
   const transport = new StdioTransport(stdin, stdout);
   let made: Promise<Bridge> | undefined;

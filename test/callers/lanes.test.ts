@@ -36,6 +36,18 @@ describe("several lanes in one call", () => {
     expect(new Set(sessions.map(({ id }) => id))).toEqual(new Set(ids));
   });
 
+  it("are told what a lane takes where one says something else", async () => {
+    const { client } = await startDaemon();
+    const asked = { ...request(makeProject()), lanes: [{ prompt: "x", launchMode: "interactive" }] };
+    await expect(client.call("run", asked)).rejects.toMatchObject({
+      message: "run: unknown argument lanes.0.launchMode",
+      hint: "lanes.0 takes prompt, harness, title, model, permission, cwd.",
+    });
+    await expect(client.call("run", { ...asked, lanes: ["x"] })).rejects.toMatchObject({
+      hint: expect.stringContaining("lanes.0 takes prompt"),
+    });
+  });
+
   it("are launched once, however often they are asked for under one intent", async () => {
     const { client } = await startDaemon();
     const asked = request(makeProject());

@@ -18,7 +18,7 @@ import { covenForFile, jsonIn } from "../support/coven.ts";
 
 const { bin, coven, env, folder, project } = covenForFile();
 const command = fileURLToPath(new URL("../../bin/coven", import.meta.url));
-const entry = { type: "stdio", command, args: ["mcp"] };
+const entry = { type: "stdio", command, args: ["mcp"], alwaysLoad: true };
 
 const install = (...words: string[]) => coven(["mcp", "install", ...words]);
 const installAt = (home: string, ...words: string[]) =>
@@ -177,14 +177,15 @@ describe("claude, in a project", () => {
     const { code, stdout } = await install("claude");
     expect(code).toBe(0);
     expect(stdout).toContain(JSON.stringify({ mcpServers: { coven: entry } }, null, 2));
-    expect(stdout).toContain(`\nclaude mcp add coven -s user -- ${command} mcp\n`);
+    expect(stdout).toContain(`\nclaude mcp add-json -s user coven '${JSON.stringify(entry)}'\n`);
     const home = join(folder, "other home");
     const shown = jsonIn((await installAt(home, "claude", "--scope", "project", "--json")).stdout);
+    const withHome = { ...entry, env: { COVEN_HOME: home } };
     expect(shown).toEqual({
       client: "claude",
       file,
-      entry: { mcpServers: { coven: { ...entry, env: { COVEN_HOME: home } } } },
-      command: `claude mcp add coven -s project -e 'COVEN_HOME=${home}' -- ${command} mcp`,
+      entry: { mcpServers: { coven: withHome } },
+      command: `claude mcp add-json -s project coven '${JSON.stringify(withHome)}'`,
     });
     expect(existsSync(file)).toBe(false);
   });
@@ -213,7 +214,7 @@ describe("claude, in a project", () => {
     writeFileSync(file, JSON.stringify(before, null, "\t"));
     expect(await install("claude", "--write", "--scope", "project")).toMatchObject({ code: 0 });
     const env = { B: "2", COVEN_HOME: join(folder, ".coven") };
-    const coven = { command, timeout: 600000, env, type: "stdio", args: ["mcp"] };
+    const coven = { command, timeout: 600000, env, type: "stdio", args: ["mcp"], alwaysLoad: true };
     const after = { ...before, mcpServers: { other: before.mcpServers.other, coven } };
     expect(written()).toBe(JSON.stringify(after, null, "\t"));
   });
@@ -255,14 +256,14 @@ describe("claude, for the user", () => {
     rmSync(calls);
     writeFileSync(file, JSON.stringify({ mcpServers: { coven: { command: "/old", timeout: 5 } } }));
     expect(await install("claude", "--write")).toMatchObject({ code: 0 });
-    const merged = { command, timeout: 5, type: "stdio", args: ["mcp"] };
+    const merged = { command, timeout: 5, type: "stdio", args: ["mcp"], alwaysLoad: true };
     expect(called()).toEqual([
       "mcp remove coven -s user",
       `mcp add-json -s user coven ${JSON.stringify(merged)}`,
     ]);
 
     rmSync(calls);
-    writeFileSync(file, JSON.stringify({ mcpServers: { coven: { ...entry, alwaysLoad: true } } }));
+    writeFileSync(file, JSON.stringify({ mcpServers: { coven: { ...entry, alwaysLoad: false } } }));
     expect((await install("claude", "--write")).stdout).toContain("already; nothing was changed");
     expect(existsSync(calls)).toBe(false);
   });
@@ -272,7 +273,7 @@ describe("claude, for the user", () => {
     const refused = await install("claude", "--write");
     expect(refused.code).toBe(64);
     expect(refused.stderr).toContain(
-      "claude refused: no login\nDo it by hand: claude mcp add coven -s user -- ",
+      "claude refused: no login\nDo it by hand: claude mcp add-json -s user coven ",
     );
     rmSync(join(bin, "claude"));
     const missing = await coven(["mcp", "install", "claude", "--write"], { env: { PATH: onlyNode() } });

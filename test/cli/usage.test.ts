@@ -68,6 +68,13 @@ describe("bad input gets a code, a sentence and what to do next", () => {
       hint: "--label",
     },
     {
+      args: ["--home", "elsewhere", "mcp"],
+      exit: 64,
+      code: "invalid_request",
+      says: "coven mcp takes no options",
+      hint: "Set COVEN_HOME",
+    },
+    {
       args: ["daemon"],
       exit: 64,
       code: "invalid_request",

@@ -6,8 +6,10 @@ import { z } from "zod";
 import { createClient } from "../../src/rpc/client.ts";
 import { covenForFile } from "../support/coven.ts";
 import { type BridgeProcess, initializing, startBridge } from "../support/mcp.ts";
+import { openTerminal } from "../support/terminal.ts";
 
-const { coven, home, socket, project, env } = covenForFile();
+const owner = covenForFile();
+const { coven, home, socket, project, env } = owner;
 const start = (more: Readonly<Record<string, string>> = {}): BridgeProcess =>
   startBridge({ ...env, ...more });
 
@@ -47,6 +49,13 @@ describe("coven mcp", () => {
     expect(await bridge.call("list", {})).toMatchObject({ structuredContent: { sessions: [] } });
     expect(existsSync(socket)).toBe(true);
     for (const line of bridge.lines) expect(JSON.parse(line)).toMatchObject({ jsonrpc: "2.0" });
+  });
+
+  test("tells a person who starts it in a terminal what it waits for, and how the tools are set up", async () => {
+    const terminal = openTerminal(owner, ["mcp"]);
+    await terminal.shows("coven mcp install claude --write");
+    terminal.type("\u0004");
+    expect(await terminal.exited).toBe(0);
   });
 
   test("starts one daemon for calls that come together", async () => {

@@ -322,11 +322,27 @@ describe("what a model is answered", () => {
     expect(bytes(structuredContent)).toBeLessThanOrEqual(4 * kilobyte);
   });
 
+  test("is 5 KB at most for ten lanes and for what runs, and steers no terminal, whatever their titles", async () => {
+    const daemon = await startDaemon();
+    const client = await clientOf(daemon);
+    const title = `\u001b[31m${"a long story ".repeat(30)}`;
+    const lane = { harness: "shell", prompt: "sleep 60", title };
+    const args = { projectRoot: daemon.home, lanes: Array.from({ length: 10 }, () => lane) };
+    const launched = await client.callTool({ name: "run", arguments: args });
+    const overview = await client.callTool({ name: "status", arguments: {} });
+    expect(overview.structuredContent).toMatchObject({ live: 10 });
+    for (const { structuredContent } of [launched, overview]) {
+      expect(structuredContent).toMatchObject({ sessions: { length: 10 } });
+      expect(bytes(structuredContent)).toBeLessThanOrEqual(5 * kilobyte);
+      expect(JSON.stringify(structuredContent)).not.toContain("u001b");
+    }
+  });
+
   test("is 4 KB at most for a watch over ten sessions that had much to say, and over one", async () => {
     const daemon = await startDaemon();
     const said = {
       type: "item.completed",
-      item: { id: "i", type: "agent_message", text: "— § ".repeat(2000) },
+      item: { id: "i", type: "agent_message", text: "\u001b[1m— § ".repeat(2000) },
     };
     const used = { type: "turn.completed", usage: { input_tokens: 123_456, output_tokens: 98_765 } };
     const script = `cat <<'END'\n${JSON.stringify(said)}\n${JSON.stringify(used)}\nEND`;
@@ -342,7 +358,7 @@ describe("what a model is answered", () => {
         outcome: "met",
         sessions: { length: watched.length, 0: { lastMessage: expect.stringContaining("— §"), exitCode: 0 } },
       });
-      expect(JSON.stringify(structuredContent)).not.toContain("\uFFFD");
+      expect(JSON.stringify(structuredContent)).not.toMatch(/\uFFFD|u001b/);
       expect(bytes(structuredContent)).toBeLessThanOrEqual(4 * kilobyte);
     }
   });

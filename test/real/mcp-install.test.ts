@@ -1,7 +1,9 @@
 /** The real programs read the entry that was made for them. */
 import { delimiter, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
+import { z } from "zod";
+import { startStandIn } from "../mock-models/stand-ins.ts";
 import { covenForFile, jsonIn } from "../support/coven.ts";
 import { programOf } from "./lane.ts";
 
@@ -34,3 +36,16 @@ it.each(["user", "project"])("claude knows the server, made with --scope %s", as
   expect(stdout).toContain(`Command: ${command}`);
   expect(stdout).toContain(`COVEN_HOME=${home.COVEN_HOME}`);
 });
+
+it("claude has the tools in its first turn, also where it searches for tools", async () => {
+  const standIn = await startStandIn("claude", { turns: [{ text: "I know them." }] }, env["HOME"]);
+  onTestFinished(standIn.stop);
+  const words = { env: { ...standIn.env, PATH, ENABLE_TOOL_SEARCH: "true" } };
+  expect(await coven(["mcp", "install", "claude", "--write"], words)).toMatchObject({ code: 0 });
+  const { stdout } = await shell("claude --allowedTools mcp__coven -p 'Use coven.'", words);
+  expect(stdout).toBe("I know them.\n");
+  const offered = standIn.seen().flatMap((line) => turn.safeParse(line).data?.tools ?? []);
+  expect(offered).toEqual(expect.arrayContaining(["ToolSearch", "mcp__coven__run", "mcp__coven__kill"]));
+});
+
+const turn = z.object({ kind: z.literal("turn"), turn: z.literal(0), tools: z.array(z.string()) });
