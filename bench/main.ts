@@ -1,5 +1,6 @@
 /** Measures each claim in turn on one daemon of its own, prints the report, and answers 1 when a limit is missed. */
 import { flood } from "./flood.ts";
+import { jsonRpc } from "./json-rpc.ts";
 import { latency } from "./latency.ts";
 import { launch } from "./launch.ts";
 import { startDaemon } from "./daemon.ts";
@@ -9,8 +10,9 @@ import { reads } from "./reads.ts";
 import { type Measured, isMet, table } from "./report.ts";
 import { screen } from "./screen.ts";
 import { start } from "./start.ts";
+import { waits } from "./waits.ts";
 
-const measurements = { reads, launch, latency, start, mcp, memory, flood, screen };
+const measurements = { reads, launch, latency, waits, start, mcp, jsonRpc, memory, flood, screen };
 
 export async function main(wanted: readonly string[]): Promise<number> {
   const rows: Measured[] = [];

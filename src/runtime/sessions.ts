@@ -1,6 +1,6 @@
 /** Sessions as the daemon acts on them. Processes belong to the hosts (`host/`), states and rows to the store. */
 import { Failure } from "../errors.ts";
-import { isLive } from "../events.ts";
+import { type SessionStatus, isLive } from "../events.ts";
 import type { Log } from "../log.ts";
 import type { RunRecord } from "../store/runs.ts";
 import type { SessionRecord } from "../store/sessions.ts";
@@ -36,6 +36,11 @@ export class LiveSessions {
 
   find(id: string): SessionRecord | undefined {
     return this.#store.sessions.find(id);
+  }
+
+  /** Undefined where there is no such session. */
+  statusOf(id: string): SessionStatus | undefined {
+    return this.#store.sessions.statusOf(id);
   }
 
   /** Throws `unauthenticated` for a run that has ended: whoever spoke for it does so no longer. */

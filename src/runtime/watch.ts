@@ -49,8 +49,8 @@ interface Seen {
   readonly line: string | undefined;
 }
 
-/** Looks, from where the last look ended, whether the session meets what is waited for. */
-type Look = () => Seen | undefined | Promise<Seen | undefined>;
+/** Looks, from where the last look ended, whether the session, which has this status, meets what is waited for. */
+type Look = (status: SessionStatus) => Seen | undefined | Promise<Seen | undefined>;
 
 export class Watches {
   readonly #store: Store;
@@ -75,10 +75,10 @@ export class Watches {
     const gone = new Set<string>();
     const isDone = (): boolean => met.size >= wanted || ids.length - gone.size < wanted;
     const lookAt = async (id: string): Promise<void> => {
-      const session = this.#sessions.find(id);
+      const status = this.#sessions.statusOf(id);
       // Asked before the look: what ends while it is looked at is looked at once more.
-      const isOver = session === undefined || (looksForOutput(input) && !isLive(session.status));
-      const seen = session && (await looks.get(id)?.());
+      const isOver = status === undefined || (looksForOutput(input) && !isLive(status));
+      const seen = status && (await looks.get(id)?.(status));
       if (seen) met.set(id, seen);
       else if (isOver) gone.add(id);
     };
@@ -163,8 +163,8 @@ export class Watches {
   }
 
   #ended(id: string, afterSeq: number | undefined): Look {
-    return () => {
-      if (afterSeq === undefined && isLive(this.#sessions.get(id).status)) return undefined;
+    return (status) => {
+      if (afterSeq === undefined && isLive(status)) return undefined;
       const isWanted = (status: string): boolean => endings.has(status);
       const { events } = this.#store;
       // Without a cursor the state as it is counts, which the last ending made.
