@@ -5,14 +5,13 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { callersToken } from "../../src/caller-token.ts";
-import { locate } from "../../src/cli/endpoint.ts";
+import { locate } from "../../src/rpc/endpoint.ts";
 import type { Client } from "../../src/rpc/client.ts";
 import { attachTo } from "../support/attached.ts";
 import { makeHome, startDaemon } from "../support/daemon.ts";
 import { makeProject } from "../support/launch.ts";
 import { send } from "../support/socket.ts";
 import { launchRun } from "../support/runs.ts";
-import { send } from "../support/socket.ts";
 
 const record = z.looseObject({ id: z.string(), parent_id: z.string().nullable(), depth: z.int() });
 const listed = z.object({ sessions: z.array(record) });
