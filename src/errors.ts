@@ -56,6 +56,32 @@ export interface FailureOptions {
   readonly cause?: unknown;
 }
 
+/**
+ * Longest text in a failure, characters: what a caller sent is named there, an id of 16 KB whole, and is not sent back or
+ * logged by the megabyte.
+ */
+const textCharactersMax = 17_000;
+/** How many steps into its details a program branches. */
+const detailLevelsMax = 6;
+
+/** As much of what a caller sent as is repeated to anybody. */
+export const shown = (text: string): string =>
+  // No half of a character is left at the end.
+  text.length <= textCharactersMax
+    ? text
+    : `${text.slice(0, textCharactersMax).replace(/[\ud800-\udbff]$/, "")}…`;
+
+/** Lists and records keep their form; of what is nested deeper than any of ours, nothing is told. */
+export function shownWithin(value: unknown, levels = detailLevelsMax): unknown {
+  if (typeof value === "string") return shown(value);
+  if (typeof value !== "object" || value === null) return value;
+  if (levels === 0) return "…";
+  if (Array.isArray(value)) return value.map((each) => shownWithin(each, levels - 1));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => [name, shownWithin(each, levels - 1)]),
+  );
+}
+
 /** An expected failure. The message says what happened, with the value that was wrong. */
 export class Failure extends Error {
   readonly code: FailureCode;
@@ -63,11 +89,13 @@ export class Failure extends Error {
   readonly details: Readonly<Record<string, unknown>> | undefined;
 
   constructor(code: FailureCode, message: string, options: FailureOptions = {}) {
-    super(message, { cause: options.cause });
+    super(shown(message), { cause: options.cause });
     this.name = "Failure";
     this.code = code;
-    this.hint = options.hint;
-    this.details = options.details;
+    this.hint = options.hint === undefined ? undefined : shown(options.hint);
+    this.details =
+      options.details &&
+      Object.fromEntries(Object.entries(options.details).map(([name, value]) => [name, shownWithin(value)]));
   }
 }
 

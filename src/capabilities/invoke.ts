@@ -1,7 +1,7 @@
 /** The pipeline every action goes through: known, well-formed, run, checked, logged. */
 import { randomBytes } from "node:crypto";
 import * as z from "zod";
-import { Failure } from "../errors.ts";
+import { Failure, shown } from "../errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { authorize } from "./authority.ts";
 import type { Caller, Capability, Intent, Invoke } from "./capability.ts";
@@ -19,7 +19,7 @@ export function createInvoke(runtime: Runtime, log: AuditLog): Invoke {
   const intents = new Intents(runtime);
   return async (name, input, caller) => {
     const found = findCapability(name);
-    const said = { action: name, ...saidOf(caller), ...sessionOf(input) };
+    const said = { action: shown(name), ...saidOf(caller), ...sessionOf(input) };
     try {
       const parsed = checkedInput(found, input);
       authorize(found, parsed, caller.identity, runtime.sessions);
@@ -171,5 +171,5 @@ const saidOf = ({ surface, identity }: Caller): object =>
 function sessionOf(input: unknown): { session?: string } {
   const isNamed =
     typeof input === "object" && input !== null && "session" in input && typeof input.session === "string";
-  return isNamed ? { session: String(input.session) } : {};
+  return isNamed ? { session: shown(String(input.session)) } : {};
 }

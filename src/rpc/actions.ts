@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import * as z from "zod";
 import type { Caller } from "../capabilities/capability.ts";
-import { Failure, failures } from "../errors.ts";
+import { Failure, failures, shown } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { failureOf, wireFailure } from "./failure.ts";
 import { jsonBody, tokenOf, untilGone } from "./request.ts";
@@ -66,7 +66,7 @@ const reject = (reply: FastifyReply, action: string, failure: Failure): FastifyR
   reply.code(failures[failure.code].http).send({
     ok: false,
     accepted: false,
-    action,
+    action: shown(action),
     status: "rejected",
     reason: failure.message,
     error: wireFailure(failure),

@@ -142,7 +142,7 @@ describe("a token", () => {
     const filtered = await says(`env -u COVEN_TOKEN sh -c '${bare} "exec sleep 1000"; true'`);
     expect(filtered).toMatch(new RegExp(`"parent_id": "${filtered.slice(0, 36)}"`));
     // Its own daemon under another name.
-    for (const other of [`--url "unix://$COVEN_HOME/coven.sock"`, `--home "$COVEN_HOME/"`, `--token ""`]) {
+    for (const other of [`--url "unix://$COVEN_HOME/coven.sock"`, `--home "$COVEN_HOME/"`]) {
       const named = `env -u COVEN_TOKEN "$COVEN_BIN" ${other} run --json --detach shell ${sleeper}; true`;
       const asker = await says(named);
       expect(asker).toMatch(new RegExp(`"parent_id": "${asker.slice(0, 36)}"`));

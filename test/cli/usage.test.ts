@@ -272,7 +272,9 @@ describe("bad input gets a code, a sentence and what to do next", () => {
     expect((await coven(["kill", id])).stderr).toMatch(/^coven: session_not_live: .*\n.+/);
     const unsure = await coven(["sacrifice", id]);
     expect(unsure.code).toBe(64);
-    expect(unsure.stderr).toMatch(new RegExp(`confirmation_required: sacrificing session ${id} \\(stay\\)`));
+    expect(unsure.stderr).toMatch(
+      new RegExp(`confirmation_required: sacrificing session ${id} .*\n.*\\(stay\\)`),
+    );
     expect(unsure.stderr).toContain("--yes");
   });
 

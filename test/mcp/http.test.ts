@@ -84,8 +84,9 @@ test("hanging up cancels nothing: whoever comes back gets the answer, whether it
 test("a client hears of what changes, and one that is a session only of its own project's", async () => {
   const daemon = await startDaemon();
   const own = await launchRun(daemon, daemon.client, makeProject());
+  const beside = await launchRun(daemon, daemon.client, own.project);
   const { id: foreign } = await launch(daemon, "read line", { launchMode: "interactive" });
-  const uri = `coven://sessions/${own.id}`;
+  const uri = `coven://sessions/${beside.id}`;
   const heardBy = async (headers: object): Promise<McpAnswer["sent"]> => {
     const session = await openSession(daemon.socket, { headers: { ...headers } });
     const pushed = await session.get();
@@ -101,7 +102,7 @@ test("a client hears of what changes, and one that is a session only of its own 
   await daemon.client.call("kill", { session: foreign });
   expect((await owner.next()).value).toMatchObject(listChanged);
   // The list that this one sees has not changed: it is first told of what does.
-  await daemon.client.call("kill", { session: own.id });
+  await daemon.client.call("kill", { session: beside.id });
   expect((await run.next()).value).toMatchObject(updated);
   expect((await run.next()).value).toMatchObject(listChanged);
 });

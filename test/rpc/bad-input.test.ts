@@ -212,3 +212,26 @@ describe("over the socket", () => {
     expect(record).toMatchObject({ status: "running" });
   });
 });
+
+test("what is refused for being far too long is not sent back whole, nor logged", async () => {
+  daemon = await startDaemon();
+  const long = "x".repeat(1_000_000);
+  const nested: unknown = JSON.parse("[".repeat(2000) + "]".repeat(2000));
+  const call = (action: string, args: object): object => ({ action, args });
+  const refused: readonly [string, object][] = [
+    ["/actions", call(long, {})],
+    ["/actions", call("list", { cursor: long })],
+    ["/actions", call("record", { session: long })],
+    ["/actions", call("health", { [long]: 1 })],
+    ["/sessions", { harness: "shell", projectRoot: project, prompt: "x", launchPolicy: nested }],
+    ["/rpc", { jsonrpc: "2.0", id: 1, method: long }],
+    ["/rpc", { jsonrpc: "2.0", id: 1, method: "tail", params: { session: "x", cursor: long } }],
+  ];
+  for (const [path, body] of refused) {
+    const answer = await send(daemon.socket, "POST", `/api/v1${path}`, { body });
+    expect(answer.body).toMatchObject({ error: { code: expect.anything() } });
+    expect(JSON.stringify(answer.body).length).toBeLessThan(100_000);
+  }
+  await daemon.stop();
+  expect(daemon.printed().length).toBeLessThan(500_000);
+});

@@ -4,6 +4,7 @@
  * nothing of our inside.
  */
 import { type JSONRPCRequest, type JSONRPCResponse, JSONRPCErrorCode, JSONRPCServer } from "json-rpc-2.0";
+import { shown } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import { cancelled, errorAnswer, fault } from "./error.ts";
 import { type Member, type Message, readMessage } from "./message.ts";
@@ -72,9 +73,9 @@ function createServer(methods: Methods, log: Log): JSONRPCServer<Call> {
     server.addMethod(name, (params: unknown, call) => runUnlessCancelled(method, params, call));
   server.mapErrorToJSONRPCErrorResponse = (id, error: unknown) => errorAnswer(id, error, log);
   server.handleMethodNotFound = async ({ method }) => {
-    throw fault(JSONRPCErrorCode.MethodNotFound, `unknown method \`${method}\``, {
+    throw fault(JSONRPCErrorCode.MethodNotFound, `unknown method \`${shown(method)}\``, {
       hint: `The methods are ${[...methods.keys()].join(", ")}.`,
-      details: { method, methods: [...methods.keys()] },
+      details: { method: shown(method), methods: [...methods.keys()] },
     });
   };
   return server;
