@@ -57,6 +57,8 @@ export async function listen(socket: string, services: Services, log: Log): Prom
 export async function createApp(services: Services, log: Log, admit?: Admit): Promise<FastifyInstance> {
   const app = fastify({
     bodyLimit: bodyBytesMax,
+    // No route has a schema of the library's; unless told so, it loads the compilers at every start.
+    schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     rewriteUrl: ({ url = "" }) => withRawPath(url),
     routerOptions: {
       maxParamLength: idCharactersMax,
@@ -114,6 +116,10 @@ export async function createApp(services: Services, log: Log, admit?: Admit): Pr
   await addMcp(app, services);
   addUpgrades(app, [attachUpgrade(services, log), rpcUpgrade(rpc)], log);
   return app;
+}
+
+function noSchemas(): never {
+  throw new Error("a route has a schema, and no compiler was loaded for it");
 }
 
 /** The router decodes a path once; so that it finds the bytes that were sent, what it would decode is encoded first. */
