@@ -46,7 +46,7 @@ const rooms: Readonly<
 };
 
 /** What whoever calls the daemon shares: the line to it, where it is, and waiting while it is away. */
-const clientSide = new Set(["rpc/client", "rpc/endpoint", "rpc/patience"]);
+const clientSide = new Set(["rpc/client", "rpc/endpoint", "rpc/answers", "rpc/patience"]);
 
 /** What of the host the daemon's own rooms may use: the line to it, and who a process is. */
 const hostForDaemon = new Set(["link", "processes", "protocol"]);

@@ -4,7 +4,8 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import { Failure, failures } from "../errors.ts";
-import { createClient, isForbidden, isNotListening } from "../rpc/client.ts";
+import { isForbidden, isNotListening } from "../rpc/answers.ts";
+import { createClient } from "../rpc/client.ts";
 import { locate, otherDaemonHint } from "../rpc/endpoint.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { printFailure } from "./failure.ts";

@@ -7,7 +7,9 @@ import type * as z from "zod";
 import { health } from "../capabilities/health.ts";
 import { Failure, isFailureCode } from "../errors.ts";
 import { type Home, prepareHome } from "../home.ts";
-import { type Client, answerMsMax, createClient, endpointName, isNotListening } from "../rpc/client.ts";
+import { isNotListening } from "../rpc/answers.ts";
+import { type Client, answerMsMax, createClient } from "../rpc/client.ts";
+import { endpointName } from "../rpc/endpoint.ts";
 import { withoutAgentVariables } from "../text/agent-environment.ts";
 
 /** How long a new daemon may take to answer, ms. An end of its process is noticed at once; this is for a slow disk. */

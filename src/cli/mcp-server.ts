@@ -1,7 +1,7 @@
 /** How a client starts Coven's MCP server. */
 import { dirname, resolve } from "node:path";
 import { Failure } from "../errors.ts";
-import { endpointName } from "../rpc/client.ts";
+import { endpointName } from "../rpc/endpoint.ts";
 import type { Cli } from "./verb.ts";
 
 export interface McpServer {

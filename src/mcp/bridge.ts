@@ -3,7 +3,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import * as z from "zod";
 import { capabilities } from "../capabilities/registry.ts";
 import { Failure } from "../errors.ts";
-import { type Endpoint, createClient, isNotListening } from "../rpc/client.ts";
+import { isNotListening } from "../rpc/answers.ts";
+import { createClient } from "../rpc/client.ts";
+import { type Endpoint } from "../rpc/endpoint.ts";
 import type { McpOptions } from "./server.ts";
 
 export interface BridgeStart {

@@ -9,17 +9,14 @@ import { statSync } from "node:fs";
 import { Agent, type IncomingMessage, type RequestOptions, request as httpRequest } from "node:http";
 import type { WebSocket } from "ws";
 import * as z from "zod";
-import { contract } from "../capabilities/health.ts";
 import { eventRecord } from "../capabilities/records.ts";
-import { Failure, isFailureCode } from "../errors.ts";
+import { Failure } from "../errors.ts";
 import type { EventRecord } from "../events.ts";
+import { failureOf, jsonOf, reachable, requireContract, unreachable } from "./answers.ts";
+import { type Endpoint, endpointName } from "./endpoint.ts";
 import type { WantedControl } from "./services.ts";
 
 export type { WantedControl } from "./services.ts";
-
-export type Endpoint =
-  | { readonly kind: "socket"; readonly path: string; readonly token?: string }
-  | { readonly kind: "url"; readonly url: URL; readonly token: string | undefined };
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
@@ -269,6 +266,10 @@ function placeIn(block: string): Place | undefined {
   return { seq: Number(id), data: data === undefined ? undefined : JSON.parse(data) };
 }
 
+const changed = eventRecord.pick({ session_id: true, kind: true });
+
+const accepted = z.object({ ok: z.literal(true), event: z.object({ payload: z.unknown() }) });
+
 function targetOf(endpoint: Endpoint): Omit<RequestOptions, "headers"> & { headers: Record<string, string> } {
   const { token } = endpoint;
   const authorization: Record<string, string> =
@@ -280,119 +281,9 @@ function targetOf(endpoint: Endpoint): Omit<RequestOptions, "headers"> & { heade
   return { hostname: hostname.replace(/^\[(.*)\]$/, "$1"), port, headers: authorization };
 }
 
-export const endpointName = (endpoint: Endpoint): string =>
-  endpoint.kind === "socket" ? endpoint.path : endpoint.url.origin;
-
 /** Says which daemon is there: a new one makes a new socket. */
 function placeOf(endpoint: Endpoint): string {
   if (endpoint.kind === "url") return endpoint.url.href;
   const found = statSync(endpoint.path, { throwIfNoEntry: false });
   return found === undefined ? "" : `${found.ino} ${found.ctimeMs}`;
-}
-
-const changed = eventRecord.pick({ session_id: true, kind: true });
-
-const spoken = z.object({ apiVersion: z.string() });
-
-function requireContract(answer: unknown, endpoint: Endpoint): void {
-  const said = spoken.safeParse(answer).data?.apiVersion;
-  if (said === contract) return;
-  if (said === undefined) {
-    throw new Failure(
-      "foreign_daemon",
-      `what serves ${endpointName(endpoint)} does not say that it is Coven`,
-      {
-        hint: "Another program has taken the address. Stop it, or set COVEN_HOME to another folder.",
-      },
-    );
-  }
-  throw new Failure(
-    "unsupported_api_version",
-    `the daemon at ${endpointName(endpoint)} speaks ${said}, and this program ${contract}`,
-    {
-      hint: "Install both of the same release. Stop the daemon with the release that started it.",
-      details: { apiVersion: said, supportedApiVersions: [contract] },
-    },
-  );
-}
-
-const accepted = z.object({ ok: z.literal(true), event: z.object({ payload: z.unknown() }) });
-
-const failureBody = z.object({
-  error: z.object({
-    code: z.string(),
-    message: z.string(),
-    hint: z.string().optional(),
-    details: z.record(z.string(), z.unknown()).optional(),
-  }),
-});
-
-async function jsonOf(response: IncomingMessage, endpoint: Endpoint): Promise<unknown> {
-  if ((response.statusCode ?? 500) >= 400) throw await failureOf(response, endpoint);
-  const text = await textOf(response, endpoint);
-  const body = parseOrUndefined(text);
-  if (body !== undefined) return body;
-  throw foreign(endpoint, `what is no JSON: ${text.slice(0, 200)}`);
-}
-
-/** Whatever a daemon of ours answers is JSON. */
-const foreign = (endpoint: Endpoint, answered: string): Failure =>
-  new Failure("foreign_daemon", `another program serves ${endpointName(endpoint)}: it answered ${answered}`, {
-    hint: "Stop it, or set COVEN_HOME to another folder. It was left alone.",
-    details: { endpoint: endpointName(endpoint) },
-  });
-
-async function failureOf(response: IncomingMessage, endpoint: Endpoint): Promise<Failure> {
-  const text = await textOf(response, endpoint);
-  const body = failureBody.safeParse(parseOrUndefined(text));
-  if (!body.success) return foreign(endpoint, `${response.statusCode ?? 0}: ${text.slice(0, 200)}`);
-  const { code, message, hint, details } = body.data.error;
-  return new Failure(isFailureCode(code) ? code : "internal_error", message, {
-    ...(hint === undefined ? {} : { hint }),
-    ...(details === undefined ? {} : { details }),
-  });
-}
-
-function parseOrUndefined(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // not ours; the caller shows the text
-  }
-}
-
-async function textOf(response: IncomingMessage, endpoint: Endpoint): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of reachable(response, endpoint)) if (Buffer.isBuffer(chunk)) chunks.push(chunk);
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-/** A response that breaks off is a daemon that went away, and no other error. */
-async function* reachable(response: IncomingMessage, endpoint: Endpoint): AsyncGenerator {
-  try {
-    for await (const chunk of response) yield chunk;
-  } catch (error) {
-    throw unreachable(endpoint, error instanceof Error ? error : new Error(String(error)));
-  }
-}
-
-/** Whether the failure says that there is no daemon, in contrast to one that does not answer. */
-export const isNotListening = (error: unknown): boolean =>
-  error instanceof Failure && error.code === "runtime_unavailable" && error.details?.["isGone"] === true;
-
-/** Whether the failure says that this process was not let out, whoever listens there. */
-export const isForbidden = (error: unknown): error is Failure =>
-  error instanceof Failure && error.code === "runtime_unavailable" && error.details?.["isForbidden"] === true;
-
-function unreachable(endpoint: Endpoint, cause: Error): Failure {
-  const code = "code" in cause ? String(cause.code) : "";
-  const isGone = ["ENOENT", "ENOTDIR", "ECONNREFUSED"].includes(code);
-  const isForbidden = ["EPERM", "EACCES"].includes(code);
-  const isLate = cause.cause instanceof DOMException && cause.cause.name === "TimeoutError";
-  const why = isGone ? "no daemon is listening there" : isLate ? "it does not answer" : cause.message;
-  return new Failure("runtime_unavailable", `cannot reach ${endpointName(endpoint)}: ${why}`, {
-    hint: "Start it with coven daemon start; coven doctor says what is wrong.",
-    details: { endpoint: endpointName(endpoint), isGone, ...(isForbidden ? { isForbidden } : {}) },
-    cause,
-  });
 }

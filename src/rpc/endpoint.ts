@@ -3,7 +3,11 @@ import { dirname } from "node:path";
 import { callersToken } from "../caller-token.ts";
 import { Failure } from "../errors.ts";
 import { type Home, locateHome } from "../home.ts";
-import type { Endpoint } from "./client.ts";
+
+/** Where a daemon answers, and the token to show there. */
+export type Endpoint =
+  | { readonly kind: "socket"; readonly path: string; readonly token?: string }
+  | { readonly kind: "url"; readonly url: URL; readonly token: string | undefined };
 
 export interface Where {
   readonly home: Home;
@@ -63,3 +67,6 @@ function tokenOf(given: string | undefined): string | undefined {
     hint: "Pass it as coven token prints it, one line, in COVEN_TOKEN or --token.",
   });
 }
+
+export const endpointName = (endpoint: Endpoint): string =>
+  endpoint.kind === "socket" ? endpoint.path : endpoint.url.origin;

@@ -1,7 +1,7 @@
 /** `config`: the settings that hold, where each comes from, and what is wrong in the file. Needs no daemon. */
 import { loadConfig } from "../../config.ts";
 import { Failure } from "../../errors.ts";
-import { endpointName } from "../../rpc/client.ts";
+import { endpointName } from "../../rpc/endpoint.ts";
 import { jsonText } from "../action-verb.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { columns, inOneLine } from "../text.ts";

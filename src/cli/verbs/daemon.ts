@@ -4,7 +4,7 @@ import { Option } from "commander";
 import * as z from "zod";
 import { Failure } from "../../errors.ts";
 import { addressText, parseLoopback } from "../../loopback-address.ts";
-import { endpointName } from "../../rpc/client.ts";
+import { endpointName } from "../../rpc/endpoint.ts";
 import { type Health, healthSoon, serveWords, startDaemon, untilStopped } from "../daemon-process.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { isGiven, textOf } from "../given.ts";

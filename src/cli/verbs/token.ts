@@ -4,7 +4,7 @@ import { isRunToken } from "../../caller-token.ts";
 import { Failure } from "../../errors.ts";
 import { prepareHome } from "../../home.ts";
 import { ensureOwnerToken, rotateOwnerToken } from "../../owner-token.ts";
-import { endpointName } from "../../rpc/client.ts";
+import { endpointName } from "../../rpc/endpoint.ts";
 import { jsonText } from "../action-verb.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { isGiven } from "../given.ts";
