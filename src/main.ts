@@ -1,5 +1,4 @@
 /** argv → the verb. Loads only what that verb needs: the host no web server, the CLI neither store nor pty. */
-import { randomUUID } from "node:crypto";
 import { failures } from "./errors.ts";
 import { locateHome } from "./home.ts";
 import manifest from "../package.json" with { type: "json" };
@@ -19,7 +18,8 @@ try {
     const { serveStdio } = await import("./mcp/stdio.ts");
     await serveStdio({
       version,
-      client: process.env["CLAUDE_CODE_SESSION_ID"] ?? randomUUID(),
+      // By pid and start no two processes are the same; a random id would have every start wait for node:crypto.
+      client: process.env["CLAUDE_CODE_SESSION_ID"] ?? `${process.pid}-${performance.timeOrigin}`,
       bridge: async () => (await import("./mcp-bridge.ts")).bridgeToDaemon(process.env, program),
     });
     process.exit();

@@ -38,7 +38,7 @@ export async function runCli({ argv, version, program }: CliStart): Promise<numb
       asked.isOwn = cli.where.isOwn;
       exitCode = await record.run(cli, given);
     };
-    const verbs = verb === undefined ? await allVerbs() : await verbsFor(verb);
+    const verbs = verb === undefined ? await verbsWithout(words) : await verbsFor(verb);
     await commandOf(verbs, version, run).parseAsync(words, { from: "user" });
     return exitCode;
   } catch (error) {
@@ -48,6 +48,12 @@ export async function runCli({ argv, version, program }: CliStart): Promise<numb
   }
 }
 
+/** Where no verb is named: the help shows all of them, the version needs none. */
+const verbsWithout = async (words: readonly string[]): Promise<readonly Verb[]> =>
+  words.some((word) => versionFlags.includes(word)) ? [] : allVerbs();
+
+const versionFlags: readonly string[] = ["-V", "--version"];
+
 function commandOf(
   verbs: readonly Verb[],
   version: string,
@@ -55,7 +61,7 @@ function commandOf(
 ): Command {
   const root = new Command("coven")
     .description("Runs coding agents in your projects, and watches, feeds, ends and keeps their sessions.")
-    .version(version, "-V, --version", "say which version this is")
+    .version(version, versionFlags.join(", "), "say which version this is")
     .helpOption("-h, --help", "explain this")
     .addHelpText("after", notes)
     .addOption(new Option("--home <folder>", "COVEN_HOME of the daemon meant"))

@@ -269,7 +269,7 @@ describe("what coven mcp asks a daemon for", () => {
         action: "run",
         authorization: "Bearer of-the-run",
         env: { COLOUR: "red" },
-        intentId: expect.stringMatching(/^[0-9a-f-]{36}\/1$/),
+        intentId: expect.stringMatching(/^\d+-[\d.]+\/1$/),
       },
       { action: "status", authorization: "Bearer of-the-run" },
     ]);
