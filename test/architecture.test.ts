@@ -38,6 +38,7 @@ const rooms: Readonly<
       "events",
       "home",
       "config",
+      "caller-token",
       "loopback-address",
       "owner-token",
       "rpc/client",
