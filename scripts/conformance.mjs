@@ -1,12 +1,13 @@
 // Runs the MCP conformance suite against Coven's HTTP transport with a fixture on it (test/conformance). The suite, and
 // the newer Node that it needs, are installed in the versions of test/conformance/programs.json, into
 // .cache/conformance or the folder that COVEN_TEST_CONFORMANCE names. What is there already stays as it is.
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { ensurePrograms } from "./test-programs.mjs";
 
 /** How long the whole suite may take, ms: on a small machine it takes about ten seconds. */
 const suiteMsMax = 10 * 60_000;
@@ -14,15 +15,7 @@ const suiteMsMax = 10 * 60_000;
 const revision = process.argv[2] ?? "2025-11-25";
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const folder = resolve(process.env.COVEN_TEST_CONFORMANCE || join(root, ".cache/conformance"));
-const wanted = Object.entries(readJson(join(root, "test/conformance/programs.json")));
-
-const missing = wanted.filter(([name, version]) => installedVersion(name) !== version);
-for (const [name, version] of wanted) {
-  const found = installedVersion(name);
-  const state = found === version ? "is there" : found === undefined ? "is missing" : `is there as ${found}`;
-  console.log(`conformance: ${name} ${version} ${state} (${folder})`);
-}
-if (missing.length > 0) install(missing.map(([name, version]) => `${name}@${version}`));
+ensurePrograms("conformance", join(root, "test/conformance/programs.json"), folder);
 
 const fixture = await startFixture();
 try {
@@ -72,29 +65,4 @@ async function runSuite(url) {
   clearTimeout(tooLong);
   console.log(`conformance: ${revision} against ${url}: ${signal ?? `exit ${code}`}`);
   return code ?? 1;
-}
-
-function install(packages) {
-  console.log(`conformance: installing ${packages.join(" and ")}`);
-  mkdirSync(folder, { recursive: true });
-  // Without a package.json of its own npm would take the folder for a part of the project around it. The package of Node
-  // puts the program for this machine in place by an install script.
-  const manifest = join(folder, "package.json");
-  const allowScripts = Object.fromEntries(wanted.map(([name]) => [name, true]));
-  if (!existsSync(manifest)) writeFileSync(manifest, `${JSON.stringify({ private: true, allowScripts })}\n`);
-  const options = ["--save-exact", "--no-audit", "--no-fund"];
-  const { status } = spawnSync("npm", ["install", "--prefix", folder, ...options, ...packages], {
-    cwd: folder,
-    stdio: "inherit",
-  });
-  if (status !== 0) process.exit(status ?? 1);
-}
-
-function installedVersion(name) {
-  const manifest = join(folder, "node_modules", name, "package.json");
-  return existsSync(manifest) ? readJson(manifest).version : undefined;
-}
-
-function readJson(file) {
-  return JSON.parse(readFileSync(file, "utf8"));
 }

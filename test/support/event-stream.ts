@@ -39,7 +39,7 @@ export async function openEventStream(
 ): Promise<EventStream> {
   const response = await openResponse(socketPath, path, { accept: "text/event-stream", ...headers });
   if (response.statusCode !== 200) throw new Error(`answered ${response.statusCode ?? 0}`);
-  const sent = blocksOf(response);
+  const sent = sentOf(response);
   return {
     response,
     sent,
@@ -58,7 +58,20 @@ export async function openEventStream(
 
 const record = z.object({ seq: z.int(), session_id: z.string(), kind: z.string() });
 
-async function* blocksOf(response: IncomingMessage): AsyncGenerator<Sent, undefined> {
+async function* sentOf(response: IncomingMessage): AsyncGenerator<Sent, undefined> {
+  for await (const fields of blocksOf(response)) {
+    const data = fields.get("data");
+    yield {
+      id: fields.get("id"),
+      event: fields.get("event"),
+      record: data === undefined ? undefined : record.parse(JSON.parse(data)),
+    };
+  }
+  return undefined;
+}
+
+/** The fields of each block; a comment has none but itself, under no name. */
+export async function* blocksOf(response: IncomingMessage): AsyncGenerator<ReadonlyMap<string, string>> {
   let text = "";
   response.setEncoding("utf8");
   for await (const chunk of response) {
@@ -66,16 +79,8 @@ async function* blocksOf(response: IncomingMessage): AsyncGenerator<Sent, undefi
     const blocks = text.split("\n\n");
     text = blocks.pop() ?? "";
     for (const block of blocks) {
-      const fields = new Map(
-        block.split("\n").map((line) => [line.split(": ")[0], line.replace(/^\w+: /, "")]),
-      );
-      const data = fields.get("data");
-      yield {
-        id: fields.get("id"),
-        event: fields.get("event"),
-        record: data === undefined ? undefined : record.parse(JSON.parse(data)),
-      };
+      const lines = block.split("\n").map((line) => /^(\w*): ?(.*)$/s.exec(line) ?? []);
+      yield new Map(lines.map(([, name = "", value = ""]) => [name, value]));
     }
   }
-  return undefined;
 }

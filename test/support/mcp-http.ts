@@ -2,6 +2,7 @@
 import { type IncomingMessage, request } from "node:http";
 import { onTestFinished } from "vitest";
 import * as z from "zod";
+import { blocksOf } from "./event-stream.ts";
 
 const message = z.looseObject({
   id: z.union([z.number(), z.string()]).nullish(),
@@ -121,24 +122,15 @@ export async function openSession(
 }
 
 async function* eventsOf(response: IncomingMessage): AsyncGenerator<Sent, undefined> {
-  let text = "";
-  response.setEncoding("utf8");
-  for await (const chunk of response) {
-    text += String(chunk);
-    const blocks = text.split("\n\n");
-    text = blocks.pop() ?? "";
-    for (const block of blocks) {
-      if (block.startsWith(":")) continue;
-      const fields = new Map(
-        block.split("\n").map((line) => [line.split(":")[0], line.replace(/^\w+: ?/, "")]),
-      );
-      const data = fields.get("data") ?? "";
-      yield {
-        id: fields.get("id"),
-        retry: fields.get("retry"),
-        message: data === "" ? undefined : message.parse(JSON.parse(data)),
-      };
-    }
+  for await (const fields of blocksOf(response)) {
+    const isComment = fields.has("");
+    if (isComment) continue;
+    const data = fields.get("data") ?? "";
+    yield {
+      id: fields.get("id"),
+      retry: fields.get("retry"),
+      message: data === "" ? undefined : message.parse(JSON.parse(data)),
+    };
   }
   return undefined;
 }
