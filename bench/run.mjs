@@ -1,4 +1,4 @@
-// Bundles the bench (Node 20 runs no TypeScript) and runs it: npm run bench [-- reads launch latency start mcp flood]
+// Bundles the bench (Node 20 runs no TypeScript) and runs it: npm run bench [-- reads launch latency …]
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
