@@ -1,10 +1,10 @@
 // Writes the tables of README.md from the code that they list, between their markers, and docs/openapi.json. CI fails
 // when that changes anything: `node scripts/generate.mjs --check`.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { build } from "esbuild";
 import { format, resolveConfig } from "prettier";
+import { exportsOf } from "./exports-of.mjs";
 
-const { capabilities, failures, openApiDocument } = await load(`
+const { capabilities, failures, openApiDocument } = await exportsOf(`
   export { capabilities } from "./src/capabilities/registry.ts";
   export { failures } from "./src/errors.ts";
   export { openApiDocument } from "./src/rpc/openapi.ts";
@@ -78,17 +78,4 @@ function table(head, rows) {
 
 function code(text) {
   return `\`${text}\``;
-}
-
-/** What a piece of TypeScript exports. */
-async function load(contents) {
-  const { outputFiles } = await build({
-    stdin: { contents, resolveDir: process.cwd(), loader: "ts" },
-    bundle: true,
-    write: false,
-    format: "esm",
-    platform: "node",
-    logLevel: "warning",
-  });
-  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
 }

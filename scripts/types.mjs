@@ -2,9 +2,9 @@
 // schemas say of each argument, so that whoever compiles against it needs none of the packages inside.
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
-import { build } from "esbuild";
 import { format, resolveConfig } from "prettier";
 import ts from "typescript";
+import { exportsOf } from "./exports-of.mjs";
 
 const entry = resolve("src/index.ts");
 /** Module → its types that are written out; every other module is declared as the compiler does it. */
@@ -25,7 +25,7 @@ const program = ts.createProgram([entry], {
 const checker = program.getTypeChecker();
 const printer = ts.createPrinter();
 const style = { ...(await resolveConfig("package.json")), parser: "typescript" };
-const { capabilities } = await load(`export { capabilities } from "./src/capabilities/registry.ts";`);
+const { capabilities } = await exportsOf(`export { capabilities } from "./src/capabilities/registry.ts";`);
 
 rmSync("dist/types", { recursive: true, force: true });
 const written = new Set();
@@ -97,17 +97,4 @@ function comment(node, text) {
   if (text === undefined) return;
   const body = `* ${text.replaceAll("*/", "* /")} `;
   ts.addSyntheticLeadingComment(node, ts.SyntaxKind.MultiLineCommentTrivia, body, true);
-}
-
-/** What a piece of TypeScript exports. */
-async function load(contents) {
-  const { outputFiles } = await build({
-    stdin: { contents, resolveDir: process.cwd(), loader: "ts" },
-    bundle: true,
-    write: false,
-    format: "esm",
-    platform: "node",
-    logLevel: "warning",
-  });
-  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
 }
