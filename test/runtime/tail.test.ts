@@ -59,22 +59,31 @@ const scripts: readonly (readonly [what: string, script: string])[] = [
   ["nothing", "true"],
 ];
 
-describe.for(transports)("the pages of what a lane on %s said", (transport) => {
-  test.for(scripts)("are its whole text, within the budget: %s", async ([, script]) => {
+describe("the pages of what a lane said", () => {
+  // All lanes on one daemon, at once: what is shown is of the text, not of how a daemon starts.
+  test.for(transports)("are its whole text, within the budget: on %s", async (transport) => {
     const daemon = await startDaemon();
-    const { id, cursor } = await ended(daemon, script, transport);
-    const whole = await wholeText(daemon, id);
-    for (const maxBytes of [64, 1000, 1_000_000]) {
-      const pages = await pagesFrom(daemon, id, cursor, maxBytes);
-      expect(textOf(pages)).toBe(whole);
-      for (const { text } of pages) {
-        expect(Buffer.byteLength(text)).toBeLessThanOrEqual(maxBytes);
-        expect(text).not.toContain("\ufffd");
-      }
-      expect(pages.length > 1).toBe(Buffer.byteLength(whole) > maxBytes);
-    }
+    await Promise.all(scripts.map((each) => requirePages(daemon, each, transport)));
   });
 });
+
+async function requirePages(
+  daemon: TestDaemon,
+  [what, script]: readonly [string, string],
+  transport: "pty" | "pipes",
+): Promise<void> {
+  const { id, cursor } = await ended(daemon, script, transport);
+  const whole = await wholeText(daemon, id);
+  for (const maxBytes of [64, 1000, 1_000_000]) {
+    const pages = await pagesFrom(daemon, id, cursor, maxBytes);
+    expect(textOf(pages), what).toBe(whole);
+    for (const { text } of pages) {
+      expect(Buffer.byteLength(text), what).toBeLessThanOrEqual(maxBytes);
+      expect(text, what).not.toContain("\ufffd");
+    }
+    expect(pages.length > 1, what).toBe(Buffer.byteLength(whole) > maxBytes);
+  }
+}
 
 describe("tail", () => {
   test("reads a large log in pages to its last byte", async () => {
