@@ -24,7 +24,7 @@ const randomBytesOfToken = 32;
 const shape = /^coven_[A-Za-z0-9_-]{43}$/;
 
 /** The token of a home; undefined where none was made yet. Throws `home_unsafe` for a file that is not the owner's alone. */
-export function readOwnerToken({ token: path }: Home): string | undefined {
+function readOwnerToken({ token: path }: Home): string | undefined {
   const text = contentOf(path)?.trim();
   if (text === undefined || shape.test(text)) return text;
   throw new Failure("home_unsafe", `${path} holds no token of Coven`, {

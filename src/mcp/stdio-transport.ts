@@ -7,7 +7,7 @@ import { type JSONRPCMessage, JSONRPCMessageSchema } from "@modelcontextprotocol
 import type { Readable, Writable } from "node:stream";
 
 /** Longest message, bytes: a prompt of the greatest size that an action takes, every character of it escaped. */
-export const messageBytesMax = 4_000_000;
+const messageBytesMax = 4_000_000;
 
 const newline = 10;
 

@@ -4,7 +4,7 @@ import type { Capability } from "../../capabilities/capability.ts";
 import { Failure } from "../../errors.ts";
 
 /** Params as an object; without any, an empty one. An empty list has nothing in the wrong place. */
-export function byName(method: string, params: unknown, names: readonly string[]): Record<string, unknown> {
+function byName(method: string, params: unknown, names: readonly string[]): Record<string, unknown> {
   if (params === undefined) return {};
   if (!Array.isArray(params)) return typeof params === "object" ? { ...params } : {};
   if (params.length === 0) return {};

@@ -6,7 +6,7 @@ import { type JSONRPCID, JSONRPCErrorCode } from "json-rpc-2.0";
 import { fault, tooMany } from "./error.ts";
 
 /** Most calls under way at once: as many waits as one watch takes sessions, so that each may have a call of its own. */
-export const callsMax = 256;
+const callsMax = 256;
 
 export class Calls {
   readonly #underWay = new Set<AbortController>();

@@ -13,7 +13,7 @@ import * as z from "zod";
 import { fault } from "./error.ts";
 
 /** Most requests in one batch: all of them run at once, and their answers are one text. */
-export const batchRequestsMax = 64;
+const batchRequestsMax = 64;
 
 /** One request, or what is answered instead. */
 export type Member = JSONRPCRequest | JSONRPCErrorResponse;
