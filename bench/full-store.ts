@@ -36,7 +36,7 @@ function fillSession(store: ReturnType<typeof openStore>, number: number): void 
     },
     run,
   );
-  store.runs.create(run, id);
+  store.runs.create({ id: run, session: id });
   store.sessions.move({ session: id, run, to: "running" });
   // Two moves before, two rows after.
   for (let line = 0; line < eventsEach - 4; line += 1)

@@ -27,6 +27,7 @@ const config = z.strictObject({
       live: count(sessionsMax).default(32),
       /** Far above what one machine runs at once: it ends a loop, not work. */
       ownersLive: count(sessionsMax).default(1000),
+      wakeChain: count(100_000).default(100),
     })
     .prefault({}),
 });

@@ -40,9 +40,13 @@ import { Rituals } from "./runtime/rituals.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { Screens } from "./runtime/screens.ts";
 import { LiveSessions } from "./runtime/sessions.ts";
+import { WakeParents } from "./runtime/wake-parents.ts";
+import { WakeQueue } from "./runtime/wake-queue.ts";
+import { Wakes } from "./runtime/wakes.ts";
 import { Terminals } from "./runtime/terminal.ts";
 import { Watches } from "./runtime/watch.ts";
 import { refusalOf } from "./store/database.ts";
+import type { RunRecord } from "./store/runs.ts";
 import { openStore } from "./store/store.ts";
 
 /** Time for requests that were cut off to end, ms. */
@@ -85,6 +89,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     log.info({ path: home.ledger, storeId: store.storeId }, "store open");
 
     const growth = new Growth();
+    const limits = () => loadConfig(home).config.limits;
     const harnesses = new HarnessCatalog(home.adapters);
     const environments = new Environments(process.env);
     environments.prepare();
@@ -110,8 +115,13 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       leftovers,
       home: home.root,
       bin: join(dirname(program), "../bin/coven"),
-      limits: () => loadConfig(home).config.limits,
+      limits,
+      tells: (session) => parents.follow(session),
     });
+    const live = { deliver: async () => undefined };
+    const queue = new WakeQueue({ store, growth, launches, leftovers, live, limits, log });
+    const parents = new WakeParents({ store, growth, queue, limits, log });
+    const wakes = new Wakes({ store, growth, sessions, harnesses, environments, queue, limits });
     const reader = new LogReader(store, growth);
     const workerFile = join(dirname(program), "serve-screens.js");
     const screens = new Screens({ store, sessions, reader, workerFile });
@@ -135,6 +145,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       external: new ExternalSessions(store, growth),
       casts: new Casts(store, growth),
       watches: new Watches(store, growth, sessions),
+      wakes,
       reader,
       screens,
       growth,
@@ -148,7 +159,10 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     };
     await hosts.open();
     const held = await hosts.held();
-    await leftovers.orphanLostRuns((run) => !held(run));
+    // A host that lives and does not hold the run of a wake was never asked for it: nothing of it has happened.
+    const isUnlaunched = (run: RunRecord): boolean =>
+      run.wake_id !== null && run.pid === null && !held(run) && hosts.get(run.host_pid) !== undefined;
+    await leftovers.orphanLostRuns((run) => !held(run) && !isUnlaunched(run));
 
     let tellStopped: () => void = () => undefined;
     const stopped = new Promise<void>((resolve) => (tellStopped = resolve));
@@ -166,6 +180,8 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     };
     let stopping: Promise<Stopped> | undefined;
     const stop = async (keep: boolean): Promise<Stopped> => {
+      parents.close();
+      await queue.close();
       const launched = launches.close();
       await retention.close();
       if (!keep) await launched;
@@ -215,6 +231,8 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     );
     log.info(served, "health served");
     retention.start();
+    await queue.start(isUnlaunched);
+    parents.start();
 
     return {
       pid: process.pid,

@@ -38,6 +38,30 @@ export type DeniedPermission = z.output<typeof deniedPermission>;
 export const leftProcess = z.strictObject({ pid: z.int(), command: z.string() });
 export type LeftProcess = z.output<typeof leftProcess>;
 
+/** A wake waits for its time, then for its turn, and leaves the queue in one of the other ways. */
+export const wakeStates = ["pending", "queued", "delivered", "expired", "cancelled", "failed"] as const;
+export type WakeState = (typeof wakeStates)[number];
+
+/** What a live session is doing, as far as there is evidence; `attention`: it asks somebody something. */
+export const activityStates = ["busy", "waiting", "attention", "unknown"] as const;
+export type ActivityState = (typeof activityStates)[number];
+
+export const question = z.strictObject({
+  /** Names this very question: an answer to it is refused once it is gone. */
+  id: z.string(),
+  text: z.string(),
+  /** What may be chosen, as far as it is known. */
+  choices: z.array(z.string()),
+});
+export type Question = z.output<typeof question>;
+
+export const activity = z.strictObject({
+  state: z.enum(activityStates),
+  /** What says so: a hook, an event of the structured output, the screen. */
+  evidence: z.string(),
+  question: question.optional(),
+});
+
 /** Size of a run's terminal until a `resize` says another: the published daemon's. */
 export const initialTerminalSize = { columns: 80, rows: 24 };
 
@@ -69,6 +93,22 @@ export const eventPayloads = {
     to: z.enum(sessionStatuses),
     reason: z.string().optional(),
   }),
+  /** A follow-up to the session, at each step of its delivery. */
+  wake: z.strictObject({
+    wakeId: z.string(),
+    state: z.enum(wakeStates),
+    reason: z.string().optional(),
+    /** What it says, shortened; with its first step only. */
+    message: z.string().optional(),
+    /** The session that sent it. */
+    from: z.string().optional(),
+    dueAt: z.string().optional(),
+    /** How long after its time it was delivered, ms; absent where it was on time. */
+    lateMs: z.int().optional(),
+    runId: z.string().optional(),
+  }),
+  /** What the harness does from now on, whenever that changes while it lives. */
+  activity,
   /** What was launched for a run. */
   metadata: z.strictObject({
     harness: z.string(),

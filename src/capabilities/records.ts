@@ -1,9 +1,12 @@
 /** The shapes that several actions answer. */
 import * as z from "zod";
-import { deniedPermission, sessionStatuses, usage } from "../events.ts";
+import { activity, deniedPermission, sessionStatuses, usage, wakeStates } from "../events.ts";
 
 /** No longer than a request line; whether there is such a session is for the store to say. */
 export const sessionId = z.string().max(16 * 1024);
+
+/** What a live session does, since when, and what says so. */
+export const sessionActivity = activity.extend({ since: z.string() });
 
 /** The published session record, then our additions. */
 export const sessionRecord = z.object({
@@ -34,6 +37,32 @@ export const sessionRecord = z.object({
   parent_id: z.string().nullable(),
   depth: z.int(),
   tools: z.boolean(),
+  wake_parent: z.boolean(),
+  activity: sessionActivity.nullable(),
+});
+
+/** A follow-up, and how its delivery stands. */
+export const wakeRecord = z.object({
+  wake: z.string(),
+  session: z.string(),
+  state: z.enum(wakeStates),
+  /** Why it has expired, failed or was cancelled. */
+  reason: z.string().optional(),
+  /** Why the session's queue does not go on by itself. */
+  held: z.enum(["run_failed", "revive_required"]).optional(),
+  /** What it says, redacted and shortened. */
+  message: z.string(),
+  when: z.enum(["idle", "now"]),
+  /** The session that asked for it; null for the owner. */
+  from: z.string().nullable(),
+  createdAt: z.string(),
+  dueAt: z.string(),
+  expiresAt: z.string().optional(),
+  /** How late it came into the queue, ms. */
+  lateMs: z.int().optional(),
+  /** The run that has it. */
+  runId: z.string().optional(),
+  deliveredAt: z.string().optional(),
 });
 
 /** What a model is shown of a session that it did something to. */

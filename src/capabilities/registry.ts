@@ -25,6 +25,9 @@ import { screen } from "./screen.ts";
 import { status } from "./status.ts";
 import { summon } from "./summon.ts";
 import { tail } from "./tail.ts";
+import { unwake } from "./unwake.ts";
+import { wake } from "./wake.ts";
+import { wakes } from "./wakes.ts";
 import { watch } from "./watch.ts";
 
 const table = [
@@ -38,6 +41,9 @@ const table = [
   tail,
   screen,
   input,
+  wake,
+  wakes,
+  unwake,
   kill,
   archive,
   summon,

@@ -79,6 +79,7 @@ export const runInput = z.strictObject({
     .boolean()
     .default(false)
     .describe("gives it Coven's own tools, so that it can run and watch sessions in turn"),
+  wakeParent: z.boolean().default(false).describe("wakes the session that launches it when it ends"),
 });
 
 type Input = z.output<typeof runInput>;

@@ -43,7 +43,8 @@ export const run = capability({
   async run(input, { launches, reader, caller, intent }) {
     const { identity, env } = caller;
     const parent = identity.kind === "owner" ? undefined : identity.session;
-    const launcher = { env, parent, remember: intent?.begin };
+    const run = identity.kind === "owner" ? undefined : identity.run;
+    const launcher = { env, parent, run, remember: intent?.begin };
     const asked = askedFor(input);
     // What failed for good may be tried again under the same intent.
     const unlessFailed = async <T>(launch: Promise<T>): Promise<T> => {

@@ -1,10 +1,18 @@
 /** Everything that can be known of a launch before anything is written or started. */
 import { randomUUID } from "node:crypto";
+import { Failure } from "../errors.ts";
 import type { NewSession, SessionRecord } from "../store/sessions.ts";
 import { redactText } from "../text/redact.ts";
-import type { Environment, Environments } from "./environment.ts";
+import type { Environment } from "./environment.ts";
 import type { HarnessCatalog } from "./harness-catalog.ts";
-import type { LaunchMode, Permission, ToolServer } from "./harness/harness.ts";
+import {
+  type LaunchMode,
+  type LaunchRequest,
+  type Permission,
+  type ToolServer,
+  launchModes,
+  permissions,
+} from "./harness/harness.ts";
 import type { LaunchSpec } from "./host/protocol.ts";
 import { childPermission } from "./lineage.ts";
 import { canonicalDirectory, resolvePlace } from "./project-root.ts";
@@ -32,60 +40,65 @@ export interface LaunchInput {
   readonly resume?: boolean | undefined;
   /** Whether the harness is given Coven's own tools. */
   readonly tools: boolean;
+  /** Whether the session that launches it is woken when it ends. */
+  readonly wakeParent: boolean;
 }
 
 export interface Preparation {
   readonly harnesses: HarnessCatalog;
-  readonly environments: Environments;
   readonly home: string;
   /** The launcher of Coven, for what runs in a session. */
   readonly bin: string;
 }
 
-/** A launch that only has to be written down and handed to a host. */
-export interface Prepared {
-  readonly session: NewSession;
+/** A run that only has to be written down and handed to a host. */
+export interface PreparedRun {
   readonly tokenHash: string;
   readonly spec: LaunchSpec;
+}
+
+export interface Prepared extends PreparedRun {
+  readonly session: NewSession;
 }
 
 /** Throws what keeps it from being launched: nothing has happened then. */
 export async function prepare(
   input: LaunchInput,
-  from: { readonly env: Environment | undefined; readonly parent: SessionRecord | undefined },
-  { harnesses, environments, home, bin }: Preparation,
+  from: { readonly env: Environment; readonly parent: SessionRecord | undefined },
+  preparation: Preparation,
 ): Promise<Prepared> {
   const place = resolvePlace(input.projectRoot, input.cwd);
   const addDirs = [...new Set(input.addDirs.map((dir) => canonicalDirectory("addDirs", dir)))];
   const permission = permissionOf(input, { ...place, addDirs }, from.parent);
-  const harness = harnesses.get(input.harness);
-  const env = await environments.forCaller(from.env);
-  const plan = harness.plan({
-    mode: input.launchMode,
-    prompt: input.prompt,
-    model: input.model,
-    permission,
-    addDirs,
-    conversation: {
-      kind: input.resume === true ? "resume" : "new",
-      id: input.harnessSessionId ?? randomUUID(),
+  if (input.wakeParent && from.parent === undefined) throw nobodyToWake();
+  const { harness, launchMode, model, tools, prompt } = input;
+  const id = randomUUID();
+  const run = await prepareRun(
+    {
+      session: { ...place, id, harness, launchMode, permission, addDirs, tools },
+      runId: randomUUID(),
+      prompt,
+      model,
+      conversation: {
+        kind: input.resume === true ? "resume" : "new",
+        id: input.harnessSessionId ?? randomUUID(),
+      },
+      endsIdle: input.conversationId !== undefined,
+      env: from.env,
     },
-    toolServer: input.tools ? toolServer(bin, place.projectRoot, env) : undefined,
-  });
-  const { file, version } = await harnesses.find(input.harness, env);
-  const sessionId = randomUUID();
-  const runId = randomUUID();
-  const { token, hash } = newRunToken();
+    preparation,
+  );
   return {
+    ...run,
     session: {
-      id: sessionId,
+      id,
       project_root: place.projectRoot,
       cwd: place.cwd,
-      harness: input.harness,
+      harness,
       title: redactText(titleOf(input)),
-      launch_mode: input.launchMode,
+      launch_mode: launchMode,
       permission: permission ?? null,
-      model: input.model ?? null,
+      model: model ?? null,
       add_dirs: addDirs,
       labels: input.labels,
       conversation_id: input.conversationId ?? null,
@@ -93,21 +106,131 @@ export async function prepare(
       caller_familiar_id: input.callerFamiliarId ?? null,
       parent_id: from.parent?.id ?? null,
       depth: (from.parent?.depth ?? 0) + 1,
-      tools: input.tools,
+      tools,
+      wake_parent: input.wakeParent,
     },
+  };
+}
+
+export interface Resumption {
+  readonly runId: string;
+  readonly prompt: string;
+  /** If another than the session's own. */
+  readonly model: string | undefined;
+  readonly env: Environment;
+}
+
+/**
+ * The next run of an ended session: what it was launched with is stated again, since no harness keeps all of it.
+ * Throws `not_resumable` where its conversation cannot be gone on with, and what `prepare` does.
+ */
+export async function prepareResumed(
+  session: SessionRecord,
+  { runId, prompt, model, env }: Resumption,
+  preparation: Preparation,
+): Promise<PreparedRun> {
+  const kept = resumable(session, preparation.harnesses);
+  return prepareRun(
+    {
+      session: {
+        ...resolvePlace(session.project_root, session.cwd),
+        id: session.id,
+        harness: session.harness,
+        launchMode: kept.launchMode,
+        permission: permissions.find((each) => each === session.permission),
+        addDirs: session.add_dirs.map((dir) => canonicalDirectory("addDirs", dir)),
+        tools: session.tools,
+      },
+      runId,
+      prompt,
+      model: model ?? session.model ?? undefined,
+      conversation: { kind: "resume", id: kept.conversation },
+      endsIdle: session.conversation_id !== null,
+      env,
+    },
+    preparation,
+  );
+}
+
+/** Throws `not_resumable`. */
+export function resumable(
+  session: SessionRecord,
+  harnesses: HarnessCatalog,
+): { readonly launchMode: LaunchMode; readonly conversation: string } {
+  const launchMode = launchModes.find((mode) => mode === session.launch_mode);
+  if (launchMode === undefined || session.external) throw notResumable(session, "it runs outside Coven");
+  const { label, resumes } = harnesses.get(session.harness);
+  if (!resumes(launchMode))
+    throw notResumable(session, `${label} cannot go on with a conversation in mode ${launchMode}`);
+  if (session.harness_session_id === null)
+    throw notResumable(session, `${label} never told the id of its conversation`);
+  return { launchMode, conversation: session.harness_session_id };
+}
+
+const notResumable = ({ id }: SessionRecord, why: string): Failure =>
+  new Failure("not_resumable", `session ${id} cannot be woken: ${why}`, {
+    hint: "Launch a new session, and tell it what it has to know.",
+    details: { sessionId: id },
+  });
+
+const nobodyToWake = (): Failure =>
+  new Failure(
+    "invalid_request",
+    "run: wakeParent: the owner launches this, and there is no session to wake",
+    {
+      hint: "Leave wakeParent out and watch the session; a session may pass it for what it launches.",
+    },
+  );
+
+interface RunRequest {
+  readonly session: {
+    readonly id: string;
+    readonly projectRoot: string;
+    readonly cwd: string;
+    readonly harness: string;
+    readonly launchMode: LaunchMode;
+    readonly permission: Permission | undefined;
+    readonly addDirs: readonly string[];
+    readonly tools: boolean;
+  };
+  readonly runId: string;
+  readonly prompt: string;
+  readonly model: string | undefined;
+  readonly conversation: LaunchRequest["conversation"];
+  readonly endsIdle: boolean;
+  readonly env: Environment;
+}
+
+async function prepareRun(
+  { session, runId, prompt, model, conversation, endsIdle, env }: RunRequest,
+  { harnesses, home, bin }: Preparation,
+): Promise<PreparedRun> {
+  const { projectRoot, cwd, launchMode, permission, addDirs } = session;
+  const plan = harnesses.get(session.harness).plan({
+    mode: launchMode,
+    prompt,
+    model,
+    permission,
+    addDirs,
+    conversation,
+    toolServer: session.tools ? toolServer(bin, projectRoot, env) : undefined,
+  });
+  const { file, version } = await harnesses.find(session.harness, env);
+  const { token, hash } = newRunToken();
+  return {
     tokenHash: hash,
     spec: {
       runId,
-      sessionId,
-      harness: input.harness,
+      sessionId: session.id,
+      harness: session.harness,
       file,
       args: [...plan.args],
-      cwd: place.cwd,
+      cwd,
       env: {
         ...env,
         COVEN_HOME: home,
         COVEN_BIN: bin,
-        COVEN_SESSION_ID: sessionId,
+        COVEN_SESSION_ID: session.id,
         COVEN_RUN_ID: runId,
         COVEN_TOKEN: token,
         ...(plan.transport === "pty" ? { TERM: "xterm-256color" } : {}),
@@ -115,13 +238,13 @@ export async function prepare(
       transport: plan.transport,
       format: plan.format,
       stdin: plan.stdin,
-      prompt: input.prompt,
+      prompt,
       harnessSessionId: plan.harnessSessionId,
       version,
-      launchMode: input.launchMode,
+      launchMode,
       permission: permission ?? null,
-      model: input.model ?? null,
-      endsIdle: input.conversationId !== undefined,
+      model: model ?? null,
+      endsIdle,
     },
   };
 }

@@ -1,12 +1,21 @@
 /** Launching: the record that is written first, then the spawn, of one session or of several at once. */
+import { randomUUID } from "node:crypto";
 import { Failure } from "../errors.ts";
 import type { SessionRecord } from "../store/sessions.ts";
 import type { Store } from "../store/store.ts";
-import type { Environment } from "./environment.ts";
+import type { WakeRecord } from "../store/wakes.ts";
+import type { Environment, Environments } from "./environment.ts";
 import type { Growth } from "./growth.ts";
 import type { HostLink } from "./host/link.ts";
 import type { HostPool } from "./host-pool.ts";
-import { type LaunchInput, type Preparation, type Prepared, prepare } from "./launch-preparation.ts";
+import {
+  type LaunchInput,
+  type Preparation,
+  type Prepared,
+  type PreparedRun,
+  prepare,
+  prepareResumed,
+} from "./launch-preparation.ts";
 import type { Leftovers } from "./leftovers.ts";
 import { type LaunchLimits, requireRoom } from "./lineage.ts";
 import type { LiveSessions, Remember } from "./sessions.ts";
@@ -23,6 +32,8 @@ export interface Launcher {
   readonly env: Environment | undefined;
   /** The session whose run launches; undefined for the owner. */
   readonly parent: string | undefined;
+  /** That run. */
+  readonly run?: string | undefined;
   readonly remember?: Remember | undefined;
 }
 
@@ -30,9 +41,12 @@ export interface LaunchesOptions extends Preparation {
   readonly store: Store;
   readonly growth: Growth;
   readonly hosts: HostPool;
+  readonly environments: Environments;
   readonly sessions: LiveSessions;
   readonly leftovers: Leftovers;
   readonly limits: () => LaunchLimits;
+  /** Hears of sessions whose parent is to be told of their end. */
+  readonly tells: (session: string) => void;
 }
 
 export class Launches {
@@ -63,6 +77,14 @@ export class Launches {
     return this.#counted(this.#launchLanes(inputs, launcher));
   }
 
+  /**
+   * Starts the run of an ended session that a wake is for; `write` is called in the transaction that writes it down.
+   * Nothing has happened when it throws, unless the run was there before: then it is for the caller to say that it failed.
+   */
+  resume(wake: WakeRecord, write: (runId: string) => void): Promise<void> {
+    return this.#counted(this.#resume(wake, write));
+  }
+
   /** What an earlier launch of the session answered, for a caller that did not get its answer. */
   launched(id: string): Launched {
     const session = this.#options.sessions.get(id);
@@ -77,8 +99,7 @@ export class Launches {
   }
 
   async #launch(input: LaunchInput, launcher: Launcher): Promise<Launched> {
-    const parent = this.#parentOf(launcher);
-    const prepared = await prepare(input, { env: launcher.env, parent }, this.#options);
+    const prepared = await prepare(input, await this.#from(launcher), this.#options);
     const host = await this.#host();
     const cursorSeq = await this.#write([prepared], host, launcher);
     await this.#spawn(prepared, host);
@@ -86,7 +107,7 @@ export class Launches {
   }
 
   async #launchLanes(inputs: readonly LaunchInput[], launcher: Launcher): Promise<Launched[]> {
-    const from = { env: launcher.env, parent: this.#parentOf(launcher) };
+    const from = await this.#from(launcher);
     const lanes: Prepared[] = [];
     for (const input of inputs) {
       const { session, ...lane } = await prepare(input, from, this.#options);
@@ -101,6 +122,37 @@ export class Launches {
     const failed = spawned.flatMap((each) => (each.status === "rejected" ? [each] : []));
     if (failed[0] && failed.length === lanes.length) throw failed[0].reason;
     return lanes.map((lane) => this.#answer(lane, cursorSeq));
+  }
+
+  async #from(launcher: Launcher) {
+    const env = await this.#options.environments.forCaller(launcher.env);
+    return { env, parent: this.#parentOf(launcher) };
+  }
+
+  async #resume(wake: WakeRecord, write: (runId: string) => void): Promise<void> {
+    const { store, sessions, environments, growth } = this.#options;
+    const session = sessions.get(wake.session_id);
+    const runId = wake.run_id ?? randomUUID();
+    const env = await environments.forSession(session.id);
+    const { model, message: prompt } = wake;
+    if (prompt === null) throw new Error(`wake ${wake.id} has nothing to say any more`);
+    const resumption = { runId, prompt, model: model ?? undefined, env };
+    const prepared = await prepareResumed(session, resumption, this.#options);
+    const host = await this.#host();
+    await store.writeDurably(() => {
+      this.#requireOpen();
+      write(runId);
+      store.runs.setToken(runId, prepared.tokenHash);
+      store.runs.giveTo(runId, host.pid);
+    });
+    growth.tell([session.id]);
+    if (session.wake_parent) this.#options.tells(session.id);
+    await this.#spawn(prepared, host);
+  }
+
+  #requireOpen(): void {
+    if (!this.#isClosed) return;
+    throw new Failure("runtime_unavailable", "the daemon is stopping", { hint: "Start it again." });
   }
 
   #parentOf({ parent }: Launcher): SessionRecord | undefined {
@@ -121,16 +173,25 @@ export class Launches {
     const parent = this.#parentOf(launcher);
     const cursorSeq = store.events.lastSeq();
     await store.writeWhenFree(() => {
-      if (this.#isClosed)
-        throw new Failure("runtime_unavailable", "the daemon is stopping", { hint: "Start it again." });
+      this.#requireOpen();
       requireRoom(store, limits(), parent, launches.length);
       if (first) launcher.remember?.(first.spec.sessionId);
       for (const { session, spec, tokenHash } of launches) {
         store.sessions.create(session, spec.runId);
-        store.runs.create(spec.runId, spec.sessionId, tokenHash);
+        store.runs.create({
+          id: spec.runId,
+          session: spec.sessionId,
+          tokenHash,
+          chain: (launcher.run && store.runs.find(launcher.run)?.chain) || 0,
+          tellsParent: session.wake_parent === true,
+        });
         store.runs.giveTo(spec.runId, host.pid);
       }
     });
+    for (const { session, spec } of launches) {
+      this.#options.environments.remember(spec.sessionId, launcher.env);
+      if (session.wake_parent === true) this.#options.tells(spec.sessionId);
+    }
     growth.tell(launches.map(({ spec }) => spec.sessionId));
     return cursorSeq;
   }
@@ -139,7 +200,7 @@ export class Launches {
    * A host that lives and gave no answer has the run all the same: it is launched as far as anybody knows, its log says
    * what comes of it, and told as failed it would be launched again. Throws what went wrong otherwise.
    */
-  async #spawn({ spec }: Prepared, host: HostLink): Promise<void> {
+  async #spawn({ spec }: PreparedRun, host: HostLink): Promise<void> {
     try {
       await host.call("launch", spec);
     } catch (error) {

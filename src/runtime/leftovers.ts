@@ -9,7 +9,7 @@ import type { LeftBehind, RunRecord } from "../store/runs.ts";
 import type { Store } from "../store/store.ts";
 import type { Growth } from "./growth.ts";
 import type { HostPool } from "./host-pool.ts";
-import { stillLiving } from "./host/processes.ts";
+import { lookAround, stillLiving } from "./host/processes.ts";
 
 /** No process has it: of a run that was never started only its marker can be looked for. */
 const noPid = 2 ** 31 - 1;
@@ -68,6 +68,19 @@ export class Leftovers {
     );
   }
 
+  /** A run that was written down and can never be handed to a host. */
+  async recordUnlaunched(run: RunRecord, reason: string): Promise<void> {
+    const { runs, sessions, events, wakes } = this.#store;
+    await this.#store.writeWhenFree(() => {
+      if (runs.find(run.id)?.ended_at !== null) return;
+      wakes.runEnded(run.id, `launch_failed: ${reason}`);
+      runs.ended({ id: run.id, exitCode: null, signal: null, reason });
+      sessions.move({ session: run.session_id, run: run.id, to: "failed", reason });
+      events.append(run.session_id, run.id, "exit", { status: "failed", exitCode: null, reason });
+    });
+    this.#options.growth.tell([run.session_id]);
+  }
+
   async #orphan(run: RunRecord, reason: string): Promise<void> {
     const { log, growth } = this.#options;
     try {
@@ -83,13 +96,25 @@ export class Leftovers {
   }
 
   /** False when its host has told the ending after all. */
-  #recordLost({ id, session_id }: RunRecord, reason: string): boolean {
+  #recordLost(run: RunRecord, reason: string): boolean {
+    const { id, session_id } = run;
     const { runs, sessions, events } = this.#store;
     if (runs.find(id)?.ended_at !== null) return false;
+    this.#settleWakes(run, reason);
     runs.ended({ id, exitCode: null, signal: null, reason });
     sessions.move({ session: session_id, run: id, to: "orphaned", reason });
     events.append(session_id, id, "exit", { status: "orphaned", exitCode: null, reason });
     return true;
+  }
+
+  /** Whether the harness was started with what a wake says is known where its process is; else nobody knows. */
+  #settleWakes({ id, pid }: RunRecord, reason: string): void {
+    const { wakes } = this.#store;
+    const isUnsettled = wakes.ofRun(id).some(({ state }) => state === "queued");
+    if (!isUnsettled) return;
+    const isStarted = pid === null && [...lookAround().runIds.values()].includes(id);
+    if (isStarted) wakes.started(id);
+    else wakes.runEnded(id, `delivery_unknown: ${reason}`);
   }
 
   async #reap(run: RunRecord): Promise<void> {

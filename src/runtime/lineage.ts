@@ -17,6 +17,8 @@ export interface LaunchLimits {
   readonly live: number;
   /** Live sessions in all, where the owner does. */
   readonly ownersLive: number;
+  /** Wakes in a row that are each asked for by what the one before has woken. */
+  readonly wakeChain: number;
 }
 
 export type Parent = Pick<SessionRecord, "id" | "project_root" | "permission">;
@@ -91,6 +93,13 @@ export function requireRoom(
     );
 }
 
+/** Whether one more session may be live for it; a wake that finds no room waits for it. */
+export const hasRoomToWake = (
+  { sessions }: Pick<Store, "sessions">,
+  { live, ownersLive }: LaunchLimits,
+  { from_session }: { readonly from_session: string | null },
+): boolean => sessions.liveCount() < (from_session === null ? ownersLive : live);
+
 /** Whether the session was launched by the other, or by one that it launched. */
 export function isDescendant({ sessions }: Pick<Store, "sessions">, id: string, ancestor: string): boolean {
   // A parent is always less deep, so that the way ends.
@@ -110,14 +119,14 @@ const refused = (
   });
 
 /** What makes room: time, an end, or the owner's setting. */
-const remedies: Readonly<Record<keyof LaunchLimits, string>> = {
+const remedies: Readonly<Record<Exclude<keyof LaunchLimits, "wakeChain">, string>> = {
   depth: "Do it yourself, or answer your parent what is to be launched.",
   children: "Wait for one of them to end (watch, count: any), or kill one, then launch again.",
   live: "Wait until some have ended, then launch again.",
   ownersLive: "Wait until some have ended, or kill some, then launch again.",
 };
 
-const exceeded = (limit: keyof LaunchLimits, what: string, limits: LaunchLimits): Failure =>
+const exceeded = (limit: keyof typeof remedies, what: string, limits: LaunchLimits): Failure =>
   new Failure("limit_exceeded", `nothing was launched: ${what}`, {
     hint: `${remedies[limit]} The owner sets limits.${limit} in config.json.`,
     details: { limit: `limits.${limit}`, value: limits[limit] },

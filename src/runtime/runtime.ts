@@ -12,6 +12,7 @@ import type { Retention } from "./retention.ts";
 import type { Rituals } from "./rituals.ts";
 import type { Screens } from "./screens.ts";
 import type { LiveSessions } from "./sessions.ts";
+import type { Wakes } from "./wakes.ts";
 import type { Watches } from "./watch.ts";
 import type { Growth } from "./growth.ts";
 import type { Refusal } from "../store/database.ts";
@@ -38,6 +39,7 @@ export interface Runtime {
   readonly external: ExternalSessions;
   readonly casts: Casts;
   readonly watches: Watches;
+  readonly wakes: Wakes;
   readonly reader: LogReader;
   readonly screens: Screens;
   readonly growth: Growth;

@@ -40,6 +40,8 @@ export interface Ledger {
   readonly write: <T>(work: () => T) => T;
   /** The same for who can wait: while the store is held it tries again, up to two seconds, and blocks nothing. */
   readonly writeWhenFree: <T>(work: () => T) => Promise<T>;
+  /** The same, and on the disk before it resolves, so that not even a power failure takes it back. */
+  readonly writeDurably: <T>(work: () => T) => Promise<T>;
   /** Folds the WAL back and empties it, so that what was deleted is not readable there either. */
   readonly scrub: () => Promise<void>;
   /** Lets the one write wait long inside the call. */
@@ -78,6 +80,16 @@ export function openLedger(path: string): Ledger {
           db.pragma(`busy_timeout = ${busyTimeoutMs}`);
         }
       },
+
+      writeDurably: (work) =>
+        whenFree(() => {
+          db.pragma("synchronous = FULL");
+          try {
+            return write(work);
+          } finally {
+            db.pragma("synchronous = NORMAL");
+          }
+        }),
 
       scrub: () => whenFree(() => emptyWal(db)),
 

@@ -105,4 +105,47 @@ export const migrations: readonly string[] = [
   CREATE INDEX sessions_of_parent ON sessions (parent_id, created_at) WHERE parent_id IS NOT NULL;
   CREATE INDEX sessions_of_call ON sessions (lane_of, lane) WHERE lane_of IS NOT NULL;
   `,
+  // 4: follow-ups that wait for their time or their turn, the run that each of them started; what a live session does
+  `
+  CREATE TABLE wakes (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    state TEXT NOT NULL,
+    reason TEXT,
+    message TEXT,
+    preview TEXT NOT NULL,
+    urgency TEXT NOT NULL,
+    due_at TEXT NOT NULL,
+    expires_at TEXT,
+    late_ms INTEGER,
+    model TEXT,
+    revive INTEGER NOT NULL,
+    from_session TEXT,
+    chain INTEGER NOT NULL,
+    intent TEXT,
+    releases_run TEXT,
+    run_id TEXT,
+    asked_seq INTEGER NOT NULL,
+    queued_seq INTEGER,
+    left_seq INTEGER,
+    created_at TEXT NOT NULL,
+    delivered_at TEXT
+  ) STRICT;
+  CREATE INDEX wakes_of_session ON wakes (session_id, number);
+  CREATE INDEX wakes_in_queue ON wakes (session_id, queued_seq) WHERE state = 'queued';
+  CREATE INDEX wakes_by_time ON wakes (due_at) WHERE state = 'pending';
+  CREATE INDEX wakes_by_expiry ON wakes (expires_at) WHERE expires_at IS NOT NULL AND state IN ('pending', 'queued');
+  CREATE INDEX wakes_of_run ON wakes (run_id) WHERE run_id IS NOT NULL;
+  CREATE INDEX wakes_of_intent ON wakes (intent) WHERE intent IS NOT NULL;
+
+  ALTER TABLE runs ADD COLUMN wake_id TEXT;
+  ALTER TABLE runs ADD COLUMN chain INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE runs ADD COLUMN tells_parent INTEGER NOT NULL DEFAULT 0;
+  CREATE UNIQUE INDEX runs_of_wake ON runs (wake_id) WHERE wake_id IS NOT NULL;
+  CREATE INDEX runs_to_tell ON runs (id) WHERE tells_parent = 1;
+
+  ALTER TABLE sessions ADD COLUMN wake_parent INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE sessions ADD COLUMN activity TEXT;
+  `,
 ];

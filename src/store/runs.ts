@@ -21,6 +21,12 @@ export interface RunRecord {
   readonly left_behind: readonly LeftBehind[];
   /** Of the token its process was given, which is kept nowhere itself. */
   readonly token_hash: string | null;
+  /** The wake that started it; null for the first run. */
+  readonly wake_id: string | null;
+  /** How many wakes in a row lead to it, each asked for by a run that the one before had started. */
+  readonly chain: number;
+  /** Whether its session's parent is still to be told of its end. */
+  readonly tells_parent: boolean;
   readonly created_at: string;
   readonly ended_at: string | null;
 }
@@ -29,9 +35,20 @@ export interface RunRecord {
 const leftBehind = leftProcess.extend({ startTime: z.string() });
 export type LeftBehind = z.output<typeof leftBehind>;
 
-interface RunRow extends Omit<RunRecord, "result" | "left_behind"> {
+interface RunRow extends Omit<RunRecord, "result" | "left_behind" | "tells_parent"> {
+  tells_parent: number;
   result: string | null;
   left_behind: string | null;
+}
+
+export interface NewRun {
+  readonly id: string;
+  readonly session: string;
+  readonly tokenHash?: string | null;
+  /** The wake that starts it: at most one run does. */
+  readonly wake?: string | null;
+  readonly chain?: number;
+  readonly tellsParent?: boolean;
 }
 
 export interface RunEnd {
@@ -46,13 +63,17 @@ export type Runs = ReturnType<typeof openRuns>;
 export function openRuns({ db }: Ledger) {
   const insert = statement(
     db,
-    `INSERT INTO runs (id, session_id, number, token_hash, created_at)
-     SELECT :id, :session, coalesce(max(number), 0) + 1, :token, :at FROM runs WHERE session_id = :session`,
+    `INSERT INTO runs (id, session_id, number, token_hash, wake_id, chain, tells_parent, created_at)
+     SELECT :id, :session, coalesce(max(number), 0) + 1, :token, :wake, :chain, :tells, :at FROM runs WHERE session_id = :session`,
   );
   const setProcess = statement(
     db,
     "UPDATE runs SET host_pid = :host, pid = :pid, pid_started_at = :started WHERE id = :id",
   );
+  const setToken = statement(db, "UPDATE runs SET token_hash = :token WHERE id = :id");
+  const setChain = statement(db, "UPDATE runs SET chain = :chain WHERE id = :id");
+  const setTold = statement(db, "UPDATE runs SET tells_parent = 0 WHERE id = :id");
+  const toTell = statement<RunRow>(db, "SELECT * FROM runs WHERE tells_parent = 1");
   const setHost = statement(db, "UPDATE runs SET host_pid = :host WHERE id = :id");
   const setEnd = statement(
     db,
@@ -65,13 +86,21 @@ export function openRuns({ db }: Ledger) {
     db,
     "SELECT * FROM runs WHERE session_id = :session ORDER BY number DESC LIMIT 1",
   );
+  const before = statement<RunRow>(
+    db,
+    "SELECT * FROM runs WHERE session_id = :session AND created_at <= :at ORDER BY number DESC LIMIT 1",
+  );
   const open = statement<RunRow>(db, "SELECT * FROM runs WHERE ended_at IS NULL");
   const byId = statement<RunRow>(db, "SELECT * FROM runs WHERE id = :id");
   const byToken = statement<RunRow>(db, "SELECT * FROM runs WHERE token_hash = :token");
 
   return {
-    create: (id: string, session: string, tokenHash: string | null = null): void => {
-      insert.run({ id, session, token: tokenHash, at: now() });
+    create({ id, session, tokenHash = null, wake = null, chain = 0, tellsParent = false }: NewRun): void {
+      insert.run({ id, session, token: tokenHash, wake, chain, tells: tellsParent ? 1 : 0, at: now() });
+    },
+    /** Of a run that is launched once more because nobody knows its first token. */
+    setToken: (id: string, tokenHash: string): void => {
+      setToken.run({ id, token: tokenHash });
     },
     /** Says which host will hold the run, before it is asked to. */
     giveTo: (id: string, host: number): void => {
@@ -92,9 +121,20 @@ export function openRuns({ db }: Ledger) {
     setLeftBehind: (id: string, processes: readonly LeftBehind[]): void => {
       setLeftBehind.run({ id, processes: JSON.stringify(processes) });
     },
+    /** Of a live run that a wake was said to. */
+    setChain: (id: string, chain: number): void => {
+      setChain.run({ id, chain });
+    },
+    setTold: (id: string): void => {
+      setTold.run({ id });
+    },
+    /** Those, live or ended, whose end a parent is still to be told of. */
+    toTell: (): RunRecord[] => toTell.all().flatMap((row) => toRecord(row) ?? []),
     find: (id: string): RunRecord | undefined => toRecord(byId.get({ id })),
     findByToken: (tokenHash: string): RunRecord | undefined => toRecord(byToken.get({ token: tokenHash })),
     newest: (session: string): RunRecord | undefined => toRecord(newest.get({ session })),
+    /** The run that was the session's newest at a time. */
+    before: (session: string, at: string): RunRecord | undefined => toRecord(before.get({ session, at })),
     /** Runs without an ending, live ones and those whose host is lost. */
     open: (): RunRecord[] => open.all().flatMap((row) => toRecord(row) ?? []),
   };
@@ -109,6 +149,7 @@ function toRecord(row: RunRow | undefined): RunRecord | undefined {
       ...row,
       result: row.result === null ? null : resultColumn.parse(row.result),
       left_behind: row.left_behind === null ? [] : leftBehindColumn.parse(row.left_behind),
+      tells_parent: row.tells_parent === 1,
     }
   );
 }

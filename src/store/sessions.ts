@@ -1,8 +1,14 @@
 /** The durable record of each harness conversation, and the one function that moves it between states. */
-import { type SessionStatus, isLive } from "../events.ts";
+import * as z from "zod";
+import { type EventPayload, type SessionStatus, activity, isLive } from "../events.ts";
 import type { Ledger } from "./database.ts";
 import type { EventLog } from "./events.ts";
 import { now, statement } from "./rows.ts";
+
+/** What a session does, and since when (RFC 3339). */
+const recordedActivity = activity.extend({ since: z.string() });
+export type Activity = z.output<typeof recordedActivity>;
+const activityColumn = z.string().transform((json) => recordedActivity.parse(JSON.parse(json)));
 
 /** A session as every surface shows it: the published record's fields first, then ours. */
 export interface SessionRecord {
@@ -37,6 +43,10 @@ export interface SessionRecord {
   readonly depth: number;
   /** Whether its harness is given Coven's own tools. */
   readonly tools: boolean;
+  /** Whether its parent is woken when a run of it ends. */
+  readonly wake_parent: boolean;
+  /** What it does, while it lives and there is evidence of it. */
+  readonly activity: Activity | null;
 }
 
 export type NewSession = Pick<
@@ -58,6 +68,7 @@ export type NewSession = Pick<
       | "parent_id"
       | "depth"
       | "tools"
+      | "wake_parent"
     >
   > & {
     /** The first of the sessions that one call launched, and which of them it is. */
@@ -67,12 +78,14 @@ export type NewSession = Pick<
 
 interface SessionRow extends Omit<
   SessionRecord,
-  "labels" | "add_dirs" | "external" | "execution_binding" | "tools"
+  "labels" | "add_dirs" | "external" | "execution_binding" | "tools" | "wake_parent" | "activity"
 > {
   labels: string;
   add_dirs: string;
   external: number;
   tools: number;
+  wake_parent: number;
+  activity: string | null;
   lane_of: string | null;
   lane: number | null;
 }
@@ -93,15 +106,15 @@ export interface ListFilter {
   readonly before: ListPosition | undefined;
 }
 
-/** From each state, where a session may go. Ended sessions run again when they are woken. */
+/** From each state, where a session may go. An ended one that is woken is about to hold a process again. */
 const moves: Readonly<Record<SessionStatus, readonly SessionStatus[]>> = {
   created: ["running", "failed", "killed", "orphaned"],
   running: ["completed", "idle", "failed", "killed", "orphaned"],
-  idle: ["running"],
-  completed: ["running"],
-  failed: ["running"],
-  killed: ["running"],
-  orphaned: ["running"],
+  idle: ["created"],
+  completed: ["created"],
+  failed: ["created"],
+  killed: ["created"],
+  orphaned: ["created"],
 };
 
 export interface Move {
@@ -119,10 +132,10 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
     db,
     `INSERT INTO sessions (id, project_root, cwd, harness, title, status, launch_mode, permission, model, add_dirs,
        labels, conversation_id, familiar_id, caller_familiar_id, external, transcript_path,
-       parent_id, depth, lane_of, lane, tools, created_at, updated_at, last_activity_at)
+       parent_id, depth, lane_of, lane, tools, wake_parent, created_at, updated_at, last_activity_at)
      VALUES (:id, :project_root, :cwd, :harness, :title, :status, :launch_mode, :permission, :model, :add_dirs,
        :labels, :conversation_id, :familiar_id, :caller_familiar_id, :external, :transcript_path,
-       :parent_id, :depth, :lane_of, :lane, :tools, :at, :at, :at)`,
+       :parent_id, :depth, :lane_of, :lane, :tools, :wake_parent, :at, :at, :at)`,
   );
   const byId = statement<SessionRow>(db, "SELECT * FROM sessions WHERE id = :id");
   const statusOf = statement<{ status: SessionStatus }>(db, "SELECT status FROM sessions WHERE id = :id");
@@ -151,7 +164,8 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
   const lanes = statement<SessionRow>(db, "SELECT * FROM sessions WHERE lane_of = :first ORDER BY lane");
   const setStatus = statement(
     db,
-    `UPDATE sessions SET status = :status, exit_code = :exit_code, updated_at = :at, last_activity_at = :at
+    `UPDATE sessions SET status = :status, exit_code = :exit_code, activity = NULL, updated_at = :at,
+       last_activity_at = :at
      WHERE id = :id`,
   );
   const setArchived = statement(
@@ -159,6 +173,7 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
     "UPDATE sessions SET archived_at = :archived, updated_at = :at WHERE id = :id",
   );
   const setHarnessSession = statement(db, "UPDATE sessions SET harness_session_id = :value WHERE id = :id");
+  const setActivity = statement(db, "UPDATE sessions SET activity = :activity WHERE id = :id");
   const touch = statement(db, "UPDATE sessions SET last_activity_at = :at WHERE id = :id");
   const remove = statement(db, "DELETE FROM sessions WHERE id = :id");
   const adoptChildren = statement(
@@ -180,7 +195,14 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
     /** Writes the record in its first state, with its status event. */
     create(session: NewSession, run: string | null, status: SessionStatus = "created"): void {
       write(() => {
-        const { labels = [], add_dirs = [], external = false, tools = false, ...fields } = session;
+        const {
+          labels = [],
+          add_dirs = [],
+          external = false,
+          tools = false,
+          wake_parent = false,
+          ...fields
+        } = session;
         insert.run({
           ...absent,
           ...fields,
@@ -189,6 +211,7 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
           add_dirs: JSON.stringify(add_dirs),
           external: external ? 1 : 0,
           tools: tools ? 1 : 0,
+          wake_parent: wake_parent ? 1 : 0,
           at: now(),
         });
         events.append(session.id, run, "status", { from: null, to: status });
@@ -231,6 +254,13 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
     },
     setHarnessSession: (id: string, value: string): void => {
       setHarnessSession.run({ id, value });
+    },
+    /** What a live session does from now on, with its event. */
+    setActivity(id: string, run: string, activity: EventPayload<"activity">): void {
+      write(() => {
+        setActivity.run({ id, activity: JSON.stringify({ ...activity, since: now() }) });
+        events.append(id, run, "activity", activity);
+      });
     },
     touch: (id: string): void => {
       touch.run({ id, at: now() });
@@ -290,6 +320,8 @@ function toRecord(row: SessionRow): SessionRecord {
     parent_id: row.parent_id,
     depth: row.depth,
     tools: row.tools === 1,
+    wake_parent: row.wake_parent === 1,
+    activity: row.activity === null ? null : activityColumn.parse(row.activity),
   };
 }
 

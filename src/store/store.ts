@@ -6,21 +6,25 @@ import { openIntents } from "./intents.ts";
 import { openPruning } from "./prune.ts";
 import { openRuns } from "./runs.ts";
 import { openSessions } from "./sessions.ts";
+import { openWakes } from "./wakes.ts";
 
 export type Store = ReturnType<typeof openStore>;
 
 export function openStore(path: string) {
   const ledger = openLedger(path);
   const events = openEventLog(ledger);
+  const wakes = openWakes(ledger, events);
   return {
     storeId: ledger.storeId,
     write: ledger.write,
     events,
     sessions: openSessions(ledger, events),
+    wakes,
     runs: openRuns(ledger),
     hosts: openHosts(ledger),
     intents: openIntents(ledger),
     writeWhenFree: ledger.writeWhenFree,
+    writeDurably: ledger.writeDurably,
     pruning: openPruning(ledger),
     scrub: ledger.scrub,
     writePatiently: ledger.writePatiently,

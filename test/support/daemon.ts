@@ -37,7 +37,7 @@ export interface TestDaemon {
   readonly exited: Promise<number | null>;
 }
 
-/** A home with the harness `shell` in it, which runs its prompt as a script. Gone when the test is over. */
+/** A home with the harnesses `shell`, which runs its prompt as a script, and `turns`, which can be woken with another. */
 export function makeHome(): string {
   const home = realpathSync(mkdtempSync(join(tmpdir(), "coven-home-")));
   mkdirSync(join(home, "adapters"), { mode: 0o700 });
@@ -48,7 +48,10 @@ export function makeHome(): string {
     install_hint: "It is there.",
     ...commandArguments,
   };
-  writeFileSync(join(home, "adapters/shell.json"), JSON.stringify({ adapters: [shell] }), { mode: 0o600 });
+  const turns = { ...shell, id: "turns", label: "Turns", ...turnArguments };
+  writeFileSync(join(home, "adapters/shell.json"), JSON.stringify({ adapters: [shell, turns] }), {
+    mode: 0o600,
+  });
   onTestFinished(() => rmSync(home, { recursive: true, force: true, maxRetries: 5 }));
   return home;
 }
@@ -56,6 +59,16 @@ export function makeHome(): string {
 const commandArguments = {
   interactive_prompt_prefix_args: ["-c"],
   non_interactive_prompt_prefix_args: ["-c"],
+};
+
+/** A conversation of scripts: each turn is one, and finds the conversation's id in `$0` or `$1`. */
+const turnArguments = {
+  capabilities: { preassigned_session_id: true },
+  continuity_args: {
+    init_prefix_args: ["-c", 'eval "$3"'],
+    session_id_flag: "--id",
+    resume_prefix_args: ["-c", 'eval "$2"'],
+  },
 };
 
 export async function startDaemon(home = makeHome(), words: readonly string[] = []): Promise<TestDaemon> {

@@ -20,6 +20,7 @@ export const claude: Harness = {
   installHint: "npm install -g @anthropic-ai/claude-code",
   source: "built in",
   plan,
+  resumes: () => true,
   message,
 };
 

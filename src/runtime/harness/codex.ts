@@ -20,6 +20,7 @@ export const codex: Harness = {
   installHint: "npm install -g @openai/codex",
   source: "built in",
   plan,
+  resumes: () => true,
   // `codex exec` reads its standard input to the end and only then begins: it cannot be spoken to in turns.
   message: undefined,
 };

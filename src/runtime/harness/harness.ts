@@ -76,6 +76,8 @@ export interface Harness {
    * `payload_too_large` for the prompt.
    */
   readonly plan: (request: LaunchRequest) => LaunchPlan;
+  /** Whether it can go on with an earlier conversation in that mode. */
+  readonly resumes: (mode: LaunchMode) => boolean;
   /** In mode stream: what is written to standard input to say a text. Undefined where it has no such mode. */
   readonly message: ((text: string) => string) | undefined;
 }

@@ -96,6 +96,9 @@ interface Opening {
   readonly harnessSessionId: string | undefined;
 }
 
+export const canResume = ({ continuity_args: continuity }: AdapterDeclaration): boolean =>
+  Boolean(continuity?.resume_flag ?? continuity?.resume_prefix_args);
+
 /** Continuity is declared for one-shot runs; an interactive harness begins a conversation of its own. */
 function opening(
   declaration: AdapterDeclaration,
@@ -104,8 +107,7 @@ function opening(
 ): Opening {
   const { continuity_args: continuity, non_interactive_prompt_prefix_args: oneShot } = declaration;
   if (conversation.kind === "resume") {
-    const canResume = continuity?.resume_flag ?? continuity?.resume_prefix_args;
-    if (mode === "interactive" || !canResume) {
+    if (mode === "interactive" || !canResume(declaration)) {
       throw cannot(label, `resume a conversation in mode ${mode}`, "continuity_args for it");
     }
     const id = checkedConversationName(conversation.id);

@@ -8,7 +8,7 @@
 import * as z from "zod";
 import type { Harness } from "./harness.ts";
 import { adapter, type AdapterDeclaration, notices } from "./manifest-declaration.ts";
-import { createManifestPlan } from "./manifest-plan.ts";
+import { canResume, createManifestPlan } from "./manifest-plan.ts";
 
 export interface Manifest {
   readonly harnesses: Harness[];
@@ -72,6 +72,7 @@ function harnessOf(declaration: AdapterDeclaration, source: string): Harness {
     installHint: declaration.install_hint,
     source,
     plan: createManifestPlan(declaration, label),
+    resumes: (mode) => mode === "nonInteractive" && canResume(declaration),
     message: undefined,
   };
 }

@@ -16,8 +16,11 @@ import { type FailureCode, isFailureCode } from "../../errors.ts";
 import { sessionStatuses } from "../../events.ts";
 import { permissions, launchModes } from "../harness/harness.ts";
 
-/** 2: input that stays open in mode stream, input that is not typed twice, what a run left behind. */
-export const protocolVersion = 2;
+/**
+ * 2: input that stays open in mode stream, input that is not typed twice, what a run left behind. 3: with a run's start,
+ * end and kill the host's log moves the wakes that belong to it.
+ */
+export const protocolVersion = 3;
 
 /** Longest line either side accepts, bytes: a prompt on standard input and a large environment fit well. */
 export const frameBytesMax = 8 * 1024 * 1024;

@@ -44,6 +44,7 @@ export class RunLog {
   #touchedAt = Number.NEGATIVE_INFINITY;
   /** The row of output that was queued last, as long as nothing was queued behind it and it was not written. */
   #row: OutputRow | undefined;
+  #hasStarted = false;
 
   constructor(spec: LaunchSpec, context: RunContext) {
     this.#spec = spec;
@@ -51,8 +52,9 @@ export class RunLog {
   }
 
   started(pid: number, startTime: string | undefined): void {
+    this.#hasStarted = true;
     const spec = this.#spec;
-    const { runs, sessions, events } = this.#context.store;
+    const { runs, sessions, wakes, events } = this.#context.store;
     this.#add(0, () => {
       runs.started(spec.runId, this.#context.hostPid, pid, startTime ?? null);
       if (spec.harnessSessionId !== undefined)
@@ -68,6 +70,7 @@ export class RunLog {
         model: spec.model,
         pid,
       });
+      wakes.started(spec.runId);
     });
     this.#message("user", redactText(spec.prompt));
   }
@@ -132,16 +135,21 @@ export class RunLog {
 
   ended({ status, exitCode, signal, reason, isAsked, left }: Ending): void {
     const { sessionId, runId } = this.#spec;
-    const { runs, sessions, events } = this.#context.store;
+    const { runs, sessions, wakes, events } = this.#context.store;
     const shownCode = isAsked ? null : exitCode;
     const named = left.slice(0, leftNamedMax).map(forTheLog);
+    const undelivered = this.#hasStarted ? "delivery_unknown" : `launch_failed: ${reason ?? ""}`;
     const write = (): void => {
       if (named.length > 0) {
         runs.setLeftBehind(runId, named);
         events.append(sessionId, runId, "left_behind", { processes: named.map(shown) });
       }
       runs.ended({ id: runId, exitCode, signal, reason: reason ?? null });
-      if (status === "killed") events.append(sessionId, runId, "kill", { status });
+      wakes.runEnded(runId, undelivered);
+      if (status === "killed") {
+        events.append(sessionId, runId, "kill", { status });
+        wakes.cancelOpen(sessionId, "killed");
+      }
       sessions.move({ session: sessionId, run: runId, to: status, exitCode: shownCode, reason });
       events.append(sessionId, runId, "exit", {
         status,

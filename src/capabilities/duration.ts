@@ -1,0 +1,59 @@
+/** Times to come, as people write them: `30s`, `5m`, `2h`, `1d`, `1h30m`. */
+import * as z from "zod";
+
+const unitMs: ReadonlyMap<string, number> = new Map([
+  ["ms", 1],
+  ["s", 1000],
+  ["m", 60_000],
+  ["h", 3_600_000],
+  ["d", 86_400_000],
+]);
+
+/** Farthest time that can be asked for, ms: a year. */
+const durationMsMax = 366 * 86_400_000;
+
+const form = /^(?:\d+(?:ms|s|m|h|d))+$/;
+
+/** A length of time, ms. */
+export const duration = z
+  .string()
+  .max(100)
+  .transform((text, context): number => {
+    const ms = msOf(text.replace(/\s+/g, ""));
+    if (ms !== undefined && ms > 0 && ms <= durationMsMax) return ms;
+    const why =
+      ms === undefined
+        ? `${JSON.stringify(text)} is not understood`
+        : ms > 0
+          ? "over a year"
+          : "not above zero";
+    context.addIssue({ code: "custom", message: `${why}: give a time such as 30s, 5m, 2h, 1d or 1h30m` });
+    return z.NEVER;
+  });
+
+function msOf(text: string): number | undefined {
+  if (!form.test(text)) return undefined;
+  return [...text.matchAll(/(\d+)(ms|s|m|h|d)/g)].reduce(
+    (sum, [, count, unit]) => sum + Number(count) * (unitMs.get(unit ?? "") ?? Number.NaN),
+    0,
+  );
+}
+
+/** A moment to come, RFC 3339 with its zone. */
+export const moment = z
+  .string()
+  .max(100)
+  .transform((text, context): Date => {
+    const parsed = z.iso.datetime({ offset: true }).safeParse(text);
+    const at = new Date(text);
+    const inMs = at.getTime() - Date.now();
+    if (parsed.success && inMs > 0 && inMs <= durationMsMax) return at;
+    const why =
+      !parsed.success || Number.isNaN(inMs)
+        ? `${JSON.stringify(text)} is no time with a zone`
+        : inMs > 0
+          ? "over a year from now"
+          : "in the past";
+    context.addIssue({ code: "custom", message: `${why}: give one such as 2030-01-31T09:00:00Z` });
+    return z.NEVER;
+  });
