@@ -126,7 +126,10 @@ export class WakeQueue {
       case "killed":
       case "orphaned":
         return asked.some(({ revive }) => revive) ? undefined : "revive_required";
-      default:
+      case "created":
+      case "running":
+      case "idle":
+      case "completed":
         return undefined;
     }
   }
