@@ -1,3 +1,4 @@
+import { claudeScreens } from "./claude-screens.ts";
 import {
   checkMode,
   checkPrompt,
@@ -21,6 +22,7 @@ export const claude: Harness = {
   source: "built in",
   plan,
   message,
+  screens: claudeScreens,
 };
 
 function plan(request: LaunchRequest): LaunchPlan {
