@@ -4,7 +4,7 @@ import type { NewSession, SessionRecord } from "../store/sessions.ts";
 import { redactText } from "../text/redact.ts";
 import type { Environment, Environments } from "./environment.ts";
 import type { HarnessCatalog } from "./harness-catalog.ts";
-import type { LaunchMode, Permission, ToolServer } from "./harness/harness.ts";
+import type { Harness, HookCommand, LaunchMode, Permission, ToolServer } from "./harness/harness.ts";
 import type { LaunchSpec } from "./host/protocol.ts";
 import { childPermission } from "./lineage.ts";
 import { canonicalDirectory, resolvePlace } from "./project-root.ts";
@@ -71,6 +71,7 @@ export async function prepare(
       id: input.harnessSessionId ?? randomUUID(),
     },
     toolServer: input.tools ? toolServer(bin, place.projectRoot, env) : undefined,
+    hook: input.launchMode === "interactive" ? hookOf(harness, bin) : undefined,
   });
   const { file, version } = await harnesses.find(input.harness, env);
   const sessionId = randomUUID();
@@ -153,6 +154,10 @@ codex or claude, in this project (projectRoot ${projectRoot}): each does one tas
 cursor; watch with both waits for the end and says how it ended; tail and status show what was said; kill ends one.
 Use them where work can be done side by side, and do not end before what you launched has ended or is killed.`,
 });
+
+/** The run's variables stand in the environment that harnesses give their hooks. */
+const hookOf = ({ id, signOfHook }: Harness, bin: string): HookCommand | undefined =>
+  signOfHook && { command: bin, args: ["hook", id] };
 
 const titleOf = ({ title, prompt }: LaunchInput): string =>
   title === undefined

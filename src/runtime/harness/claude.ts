@@ -7,6 +7,7 @@ import {
   checkedModel,
   fitsArgument,
 } from "./launch-arguments.ts";
+import { claudeHookArgs, signOfClaudeHook } from "./claude-hooks.ts";
 import type { Harness, LaunchMode, LaunchPlan, LaunchRequest, Permission, ToolServer } from "./harness.ts";
 
 const modes: readonly LaunchMode[] = ["interactive", "nonInteractive", "stream"];
@@ -21,6 +22,7 @@ export const claude: Harness = {
   source: "built in",
   plan,
   message,
+  signOfHook: signOfClaudeHook,
 };
 
 function plan(request: LaunchRequest): LaunchPlan {
@@ -44,6 +46,7 @@ function interactive(request: LaunchRequest): LaunchPlan {
       ...conversationArgs(request),
       ...permissionArgs(request, permission),
       ...commonArgs(request),
+      ...claudeHookArgs(request.hook),
       ...promptArgs(prompt),
     ],
     transport: "pty",

@@ -7,6 +7,7 @@ import {
   checkedModel,
   fitsArgument,
 } from "./launch-arguments.ts";
+import { codexHookArgs, signOfCodexHook } from "./codex-hooks.ts";
 import type { Harness, LaunchMode, LaunchPlan, LaunchRequest, Permission } from "./harness.ts";
 
 const modes: readonly LaunchMode[] = ["interactive", "nonInteractive"];
@@ -22,6 +23,7 @@ export const codex: Harness = {
   plan,
   // `codex exec` reads its standard input to the end and only then begins: it cannot be spoken to in turns.
   message: undefined,
+  signOfHook: signOfCodexHook,
 };
 
 function plan(request: LaunchRequest): LaunchPlan {
@@ -41,6 +43,7 @@ function interactive(request: LaunchRequest): LaunchPlan {
       ...(permission === undefined ? addDirArgs(addDirs) : newSandboxArgs(permission, addDirs)),
       ...modelArgs(request),
       ...toolServerArgs(request),
+      ...codexHookArgs(request.hook),
       ...(conversation.kind === "resume" ? [checkedConversationId(conversation.id)] : []),
       ...(prompt === "" ? [] : ["--", prompt]),
     ],

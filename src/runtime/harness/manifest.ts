@@ -73,5 +73,6 @@ function harnessOf(declaration: AdapterDeclaration, source: string): Harness {
     source,
     plan: createManifestPlan(declaration, label),
     message: undefined,
+    signOfHook: undefined,
   };
 }
