@@ -114,7 +114,7 @@ function namesIn(text: string): Json | undefined {
 function fitting(event: Json): Json {
   const told = fields.flatMap((name) => (event[name] === undefined ? [] : [[name, event[name]] as const]));
   for (const charactersMax of [2000, 200, 20]) {
-    const cut = told.map(([name, value]) => [name, shortened(value, charactersMax)]);
+    const cut = told.map(([name, value]) => [name, shortened(value, charactersMax)] as const);
     const fits = Buffer.byteLength(JSON.stringify(cut)) <= sentBytesMax;
     if (fits) return Object.fromEntries(cut);
   }

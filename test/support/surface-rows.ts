@@ -282,7 +282,7 @@ export const rows: readonly Row[] = [
   {
     action: "hook",
     when: "the owner asks, who is no run",
-    asks: () => ({ input: { harness: "claude", event: {} }, words: ["hook"] }),
+    asks: () => ({ input: { harness: "claude", event: {} }, words: ["hook", "claude"] }),
     fails: "not_permitted",
   },
   {

@@ -22,7 +22,7 @@ const hookEvent = z.object({
   /** Of a subagent inside of the conversation. */
   agent_id: text,
   tool_name: z.string().default("").catch(""),
-  tool_input: z.unknown(),
+  tool_input: z.unknown().optional(),
   message: text,
   notification_type: text,
   mcp_server_name: text,
