@@ -5,6 +5,8 @@
  * - A permission prompt calls PermissionRequest when it opens; the Notification about it comes six seconds later and
  *   says less. No hook tells that it was answered before the tool has run, nor that a turn was interrupted: that the
  *   process's status file tells (`claude-status-file.ts`), and a minute later the Notification `idle_prompt`.
+ * - Stop is called while the turn still ends: a hook of the user's own, which runs at the same time, may hold it up, or
+ *   have the model go on.
  * - With `async` the harness does not wait for a hook. Two such may arrive out of order, so only those are that tell no
  *   more than that a question is answered.
  */
