@@ -28,6 +28,7 @@ import { Casts } from "./runtime/casts.ts";
 import { Environments } from "./runtime/environment.ts";
 import { ExternalSessions } from "./runtime/external.ts";
 import { Growth } from "./runtime/growth.ts";
+import { Hooks } from "./runtime/hooks.ts";
 import { HarnessCatalog } from "./runtime/harness-catalog.ts";
 import { scanHarness } from "./runtime/harness-scan.ts";
 import { HostPool } from "./runtime/host-pool.ts";
@@ -149,6 +150,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       reader,
       screens,
       growth,
+      activities: new Hooks({ store, growth, harnesses, log, listener: () => undefined }),
       intents: store.intents,
       storeRefusal: refusalOf,
       retention,

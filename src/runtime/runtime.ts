@@ -27,6 +27,12 @@ export interface DaemonIdentity {
   readonly tcp?: string;
 }
 
+/** What live sessions do, as their harnesses tell. */
+export interface Activities {
+  /** Takes what a hook of the run's harness told. */
+  readonly hooked: (run: string, event: unknown) => Promise<void>;
+}
+
 export interface Runtime {
   readonly version: string;
   readonly daemon: DaemonIdentity;
@@ -43,6 +49,7 @@ export interface Runtime {
   readonly reader: LogReader;
   readonly screens: Screens;
   readonly growth: Growth;
+  readonly activities: Activities;
   readonly intents: Store["intents"];
   /** Why the store takes no writes now, where the error says so. */
   readonly storeRefusal: (error: unknown) => Refusal | undefined;
