@@ -240,6 +240,9 @@ async function prepareRun(
       stdin: plan.stdin,
       prompt,
       harnessSessionId: plan.harnessSessionId,
+      ...(plan.unknownConversation === undefined
+        ? {}
+        : { unknownConversation: [...plan.unknownConversation] }),
       version,
       launchMode,
       permission: permission ?? null,
