@@ -105,7 +105,7 @@ export class WakeParents {
     const parent = child?.parent_id == null ? undefined : sessions.find(child.parent_id);
     if (child === undefined || runs.find(run.id)?.tells_parent !== true) return undefined;
     runs.setTold(run.id);
-    if (parent === undefined) return undefined;
+    if (parent === undefined || !child.wake_parent) return undefined;
     const message = toldOf(child, run, this.#outcomeOf(child, run), formatCursor(storeId, events.lastSeq()));
     const id = randomUUID();
     const chain = run.chain + 1;
