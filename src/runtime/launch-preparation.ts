@@ -162,12 +162,24 @@ export function resumable(
   const launchMode = launchModes.find((mode) => mode === session.launch_mode);
   if (launchMode === undefined || session.external) throw notResumable(session, "it runs outside Coven");
   const { label, resumes } = harnesses.get(session.harness);
-  if (!resumes(launchMode))
-    throw notResumable(session, `${label} cannot go on with a conversation in mode ${launchMode}`);
+  if (!resumes(launchMode)) throw cannotResume(session, label);
   if (session.harness_session_id === null)
     throw notResumable(session, `${label} never told the id of its conversation`);
   return { launchMode, conversation: session.harness_session_id };
 }
+
+/**
+ * Of a live session: throws `not_resumable` where its follow-ups could only be the next run's, and there can be none.
+ * Which conversation that would go on with it may yet tell.
+ */
+export function requireResumes(session: SessionRecord, harnesses: HarnessCatalog): void {
+  const { label, resumes } = harnesses.get(session.harness);
+  if (session.launch_mode === "nonInteractive" && !resumes("nonInteractive"))
+    throw cannotResume(session, label);
+}
+
+const cannotResume = (session: SessionRecord, label: string): Failure =>
+  notResumable(session, `${label} cannot go on with a conversation in mode ${session.launch_mode}`);
 
 const notResumable = ({ id }: SessionRecord, why: string): Failure =>
   new Failure("not_resumable", `session ${id} cannot be woken: ${why}`, {
@@ -244,6 +256,9 @@ async function prepareRun(
       stdin: plan.stdin,
       prompt,
       harnessSessionId: plan.harnessSessionId,
+      ...(plan.unknownConversation === undefined
+        ? {}
+        : { unknownConversation: [...plan.unknownConversation] }),
       version,
       launchMode,
       permission: permission ?? null,
