@@ -21,13 +21,11 @@ export const duration = z
   .transform((text, context): number => {
     const ms = msOf(text.replace(/\s+/g, ""));
     if (ms !== undefined && ms > 0 && ms <= durationMsMax) return ms;
-    const why =
-      ms === undefined
-        ? `${JSON.stringify(text)} is not understood`
-        : ms > 0
-          ? "over a year"
-          : "not above zero";
-    context.addIssue({ code: "custom", message: `${why}: give a time such as 30s, 5m, 2h, 1d or 1h30m` });
+    const why = ms === undefined ? "is not understood" : ms > 0 ? "is more than a year" : "is no time at all";
+    context.addIssue({
+      code: "custom",
+      message: `${JSON.stringify(text)} ${why}; give one such as 30s, 5m, 2h, 1d or 1h30m`,
+    });
     return z.NEVER;
   });
 
@@ -38,6 +36,9 @@ function msOf(text: string): number | undefined {
     0,
   );
 }
+
+/** A day from now, written as it is wanted. */
+const exampleOf = (): string => `${new Date(Date.now() + 86_400_000).toISOString().slice(0, 19)}Z`;
 
 /** A moment to come, RFC 3339 with its zone. */
 export const moment = z
@@ -50,10 +51,13 @@ export const moment = z
     if (parsed.success && inMs > 0 && inMs <= durationMsMax) return at;
     const why =
       !parsed.success || Number.isNaN(inMs)
-        ? `${JSON.stringify(text)} is no time with a zone`
+        ? "is no date and time with a zone"
         : inMs > 0
-          ? "over a year from now"
-          : "in the past";
-    context.addIssue({ code: "custom", message: `${why}: give one such as 2030-01-31T09:00:00Z` });
+          ? "is more than a year from now"
+          : `is past: it is ${new Date().toISOString()} now`;
+    context.addIssue({
+      code: "custom",
+      message: `${JSON.stringify(text)} ${why}; give one to come, such as ${exampleOf()}`,
+    });
     return z.NEVER;
   });

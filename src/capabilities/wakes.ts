@@ -24,7 +24,10 @@ export const wakes = capability({
   tool: {
     title: "List wakes",
     description:
-      "Shows which follow-ups wait, were delivered or failed, and why: whether your message was seen.",
+      "Which wakes (follow-up messages) still wait, or with all were delivered or failed, and why: whether a message was seen.",
+    get input(): z.ZodObject {
+      return wakes.input.omit({ limit: true });
+    },
   },
   positional: ["session"],
   async run({ session, all, limit }, context) {
