@@ -3,7 +3,7 @@ import { Failure } from "../errors.ts";
 import type { ListedWake } from "../runtime/wakes.ts";
 import { requireDescendant } from "./authority.ts";
 import { capability } from "./capability.ts";
-import { duration, moment } from "./duration.ts";
+import { duration, moment, requireToCome } from "./duration.ts";
 import { sessionId, wakeRecord } from "./records.ts";
 
 /** Longest message, bytes: as long as a prompt may be. */
@@ -63,6 +63,7 @@ export const wake = capability({
         hint: "Pass one of them.",
       });
     }
+    if (input.at !== undefined && intent?.begun === undefined) requireToCome(input.at, "wake: at");
     const dueAt = input.at ?? fromNow(input.delay);
     const expiresAt = fromNow(input.expiresIn);
     if (dueAt !== undefined && expiresAt !== undefined && expiresAt <= dueAt) {
