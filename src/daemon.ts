@@ -29,6 +29,7 @@ import { Casts } from "./runtime/casts.ts";
 import { Environments } from "./runtime/environment.ts";
 import { ExternalSessions } from "./runtime/external.ts";
 import { Growth } from "./runtime/growth.ts";
+import { Hooks } from "./runtime/hooks.ts";
 import { HarnessCatalog } from "./runtime/harness-catalog.ts";
 import { scanHarness } from "./runtime/harness-scan.ts";
 import { HostPool } from "./runtime/host-pool.ts";
@@ -128,7 +129,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     const reader = new LogReader(store, growth);
     const workerFile = join(dirname(program), "serve-screens.js");
     const screens = new Screens({ store, sessions, reader, workerFile });
-    const sights = createSights({ store, harnesses });
+    const sights = createSights({ store, harnesses, environments, screens });
     const activities = new Activities({ store, growth, sights, log });
     activities.onChange((session) => queue.advance(session));
     const terminals = new Terminals(sessions, reader, growth);
@@ -156,6 +157,15 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       screens,
       growth,
       activities,
+      hooks: new Hooks({
+        store,
+        growth,
+        harnesses,
+        log,
+        listener: (session, run, { sign, about }) => {
+          if (sign) activities.heard(session, run, sign, about);
+        },
+      }),
       intents: store.intents,
       storeRefusal: refusalOf,
       retention,

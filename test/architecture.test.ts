@@ -14,6 +14,7 @@ const rooms: Readonly<
   events: { values: [] },
   home: { values: ["errors"] },
   config: { values: [], types: ["home"] },
+  hook: { values: [] },
   "caller-token": { values: ["errors"] },
   log: { values: [] },
   "loopback-address": { values: ["errors"] },

@@ -23,6 +23,7 @@ import {
 } from "./activity-fusing.ts";
 import type { Growth, Unsubscribe } from "./growth.ts";
 import type { ActivitySign, OpenQuestion } from "./harness/activity-sign.ts";
+import type { ScreenReading } from "./harness/screen-reading.ts";
 
 /** A screen that has not changed for so long is looked at, ms: below what a person notices, above a step of drawing. */
 const quietMs = 300;
@@ -32,11 +33,6 @@ const printingPauseMs = { first: 1000, most: 4000 } as const;
 const printingShare = 5;
 /** Longest evidence, characters. */
 const evidenceCharactersMax = 200;
-
-export type ScreenReading =
-  | { readonly kind: "question"; readonly name: string; readonly question: OpenQuestion }
-  | { readonly kind: "composer"; readonly draft: string; readonly isBusy: boolean }
-  | { readonly kind: "busy" };
 
 /** What can be seen of a session from outside. */
 export interface Sights {

@@ -6,6 +6,8 @@ import { redactText } from "../text/redact.ts";
 import type { Environment } from "./environment.ts";
 import type { HarnessCatalog } from "./harness-catalog.ts";
 import {
+  type Harness,
+  type HookCommand,
   type LaunchMode,
   type LaunchRequest,
   type Permission,
@@ -206,7 +208,8 @@ async function prepareRun(
   { harnesses, home, bin }: Preparation,
 ): Promise<PreparedRun> {
   const { projectRoot, cwd, launchMode, permission, addDirs } = session;
-  const plan = harnesses.get(session.harness).plan({
+  const harness = harnesses.get(session.harness);
+  const plan = harness.plan({
     mode: launchMode,
     prompt,
     model,
@@ -214,6 +217,7 @@ async function prepareRun(
     addDirs,
     conversation,
     toolServer: session.tools ? toolServer(bin, projectRoot, env) : undefined,
+    hook: launchMode === "interactive" ? hookOf(harness, bin) : undefined,
   });
   const { file, version } = await harnesses.find(session.harness, env);
   const { token, hash } = newRunToken();
@@ -276,6 +280,10 @@ codex or claude, in this project (projectRoot ${projectRoot}): each does one tas
 cursor; watch with both waits for the end and says how it ended; tail and status show what was said; kill ends one.
 Use them where work can be done side by side, and do not end before what you launched has ended or is killed.`,
 });
+
+/** The run's variables stand in the environment that harnesses give their hooks. */
+const hookOf = ({ id, signOfHook }: Harness, bin: string): HookCommand | undefined =>
+  signOfHook && { command: bin, args: ["hook", id] };
 
 const titleOf = ({ title, prompt }: LaunchInput): string =>
   title === undefined

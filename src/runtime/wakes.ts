@@ -197,6 +197,7 @@ export class Wakes {
         addDirs: [],
         conversation: { kind: "resume", id: conversation },
         toolServer: undefined,
+        hook: undefined,
       });
     }
   }

@@ -8,6 +8,7 @@ import {
   checkedModel,
   fitsArgument,
 } from "./launch-arguments.ts";
+import { claudeHookArgs, signOfClaudeHook } from "./claude-hooks.ts";
 import type { Harness, LaunchMode, LaunchPlan, LaunchRequest, Permission, ToolServer } from "./harness.ts";
 
 const modes: readonly LaunchMode[] = ["interactive", "nonInteractive", "stream"];
@@ -24,6 +25,7 @@ export const claude: Harness = {
   resumes: () => true,
   message,
   screens: claudeScreens,
+  signOfHook: signOfClaudeHook,
 };
 
 function plan(request: LaunchRequest): LaunchPlan {
@@ -47,6 +49,7 @@ function interactive(request: LaunchRequest): LaunchPlan {
       ...conversationArgs(request),
       ...permissionArgs(request, permission),
       ...commonArgs(request),
+      ...claudeHookArgs(request.hook),
       ...promptArgs(prompt),
     ],
     transport: "pty",
