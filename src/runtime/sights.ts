@@ -26,6 +26,8 @@ export function createSights({ store, harnesses, environments, screens }: Sights
   return {
     hasScreens: (session) => patternsOf(session) !== undefined,
 
+    hasPrompt: (id) => store.events.lastTyped(id, 0) !== undefined,
+
     async screen(id) {
       const session = store.sessions.find(id);
       const patterns = session && patternsOf(session);
