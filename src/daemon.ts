@@ -24,6 +24,7 @@ import { createClient } from "./rpc/client.ts";
 import { listen } from "./rpc/listener.ts";
 import { listenOnLoopback } from "./rpc/loopback.ts";
 import type { Services, Stopped } from "./rpc/services.ts";
+import { Activities } from "./runtime/activities.ts";
 import { Casts } from "./runtime/casts.ts";
 import { Environments } from "./runtime/environment.ts";
 import { ExternalSessions } from "./runtime/external.ts";
@@ -40,6 +41,7 @@ import { runOfToken } from "./runtime/run-tokens.ts";
 import { Rituals } from "./runtime/rituals.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { Screens } from "./runtime/screens.ts";
+import { createSights } from "./runtime/sights.ts";
 import { LiveSessions } from "./runtime/sessions.ts";
 import { WakeParents } from "./runtime/wake-parents.ts";
 import { WakeQueue } from "./runtime/wake-queue.ts";
@@ -118,6 +120,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       bin: join(dirname(program), "../bin/coven"),
       limits,
       tells: (session) => parents.follow(session),
+      launched: (session) => activities.follow(session),
     });
     const live = { deliver: async () => undefined };
     const queue = new WakeQueue({ store, growth, launches, leftovers, live, limits, log });
@@ -126,6 +129,9 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     const reader = new LogReader(store, growth);
     const workerFile = join(dirname(program), "serve-screens.js");
     const screens = new Screens({ store, sessions, reader, workerFile });
+    const sights = createSights({ store, harnesses, environments, screens });
+    const activities = new Activities({ store, growth, sights, log });
+    activities.onChange((session) => queue.advance(session));
     const terminals = new Terminals(sessions, reader, growth);
     for (const problem of loadConfig(home).problems) log.warn({ code: "config_problem" }, problem);
     const retention = new Retention({ store, log, bounds: () => boundsOf(home) });
@@ -150,7 +156,16 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       reader,
       screens,
       growth,
-      activities: new Hooks({ store, growth, harnesses, log, listener: () => undefined }),
+      activities,
+      hooks: new Hooks({
+        store,
+        growth,
+        harnesses,
+        log,
+        listener: (session, run, { sign, about }) => {
+          if (sign) activities.heard(session, run, sign, about);
+        },
+      }),
       intents: store.intents,
       storeRefusal: refusalOf,
       retention,
@@ -186,6 +201,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     let stopping: Promise<Stopped> | undefined;
     const stop = async (keep: boolean): Promise<Stopped> => {
       await parents.close();
+      activities.close();
       await queue.close();
       const launched = launches.close();
       await retention.close();
@@ -238,6 +254,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     retention.start();
     parents.start();
     queue.start(isUnlaunched);
+    activities.start();
 
     return {
       pid: process.pid,

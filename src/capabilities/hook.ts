@@ -17,7 +17,7 @@ export const hook = capability({
   failures: ["not_permitted", "payload_too_large"],
   right: "anyone",
   tool: false,
-  async run({ harness, event }, { caller: { identity }, activities, sessions }) {
+  async run({ harness, event }, { caller: { identity }, hooks, sessions }) {
     if (identity.kind === "owner") {
       throw new Failure("not_permitted", "hook speaks for a run, and the caller is none", {
         hint: "A session's harness calls it, with the token of its run in COVEN_TOKEN.",
@@ -37,7 +37,7 @@ export const hook = capability({
         details: { sessionId: identity.session, harness: own },
       });
     }
-    await activities.hooked(identity.run, event);
+    await hooks.hooked(identity.run, event);
     return { ok: true as const };
   },
 });
