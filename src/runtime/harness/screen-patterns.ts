@@ -51,7 +51,7 @@ export interface DialogName {
   readonly isDescribed?: true;
   /**
    * Pressed for a choice: its number; or arrows and Enter, where the number does nothing. Claude Code must not be given
-   * the latter: arrows and an Enter that came at once have chosen its first choice.
+   * the latter: two arrows and an Enter that came at once did not choose the third, but allowed the command.
    */
   readonly press?: "number" | "arrows";
   /** Choices without a number: pattern whose group is the label, and what is pressed. */
