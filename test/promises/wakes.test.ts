@@ -192,7 +192,11 @@ test.each([
     const home = makeHome();
     const daemon = await startDaemon(home);
     const conversation = await conversed(daemon);
-    const { asked, goOn } = await writtenDown(daemon, conversation, `trap "" HUP; ${leaves("woken")}; ${rest}`);
+    const { asked, goOn } = await writtenDown(
+      daemon,
+      conversation,
+      `trap "" HUP; ${leaves("woken")}; ${rest}`,
+    );
     const store = new Database(join(home, "ledger.sqlite3"), { timeout: 5000 });
     store.exec("BEGIN IMMEDIATE");
     goOn();

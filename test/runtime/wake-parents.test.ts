@@ -162,7 +162,7 @@ test("a parent that launches again whenever it is told comes to an end, and thos
   writeFileSync(join(home, "config.json"), JSON.stringify({ limits: { wakeChain: 2 } }), { mode: 0o600 });
   const daemon = await startDaemon(home);
   const parent = await parentOf(daemon);
-  const again = `"$COVEN_BIN" run turns --wake-parent --prompt "exit 0" >> launched.txt 2>&1`;
+  const again = `"$COVEN_BIN" run --detach --mode nonInteractive --wake-parent turns "exit 0"`;
   writeFileSync(join(parent.project, "hears.sh"), again);
   const child = await childOf(parent, "child");
   await child.gate.open();
