@@ -54,8 +54,10 @@ export const list = capability({
         detail: list.input.shape.detail.default("brief"),
       });
     },
-    // The whole record holds what the line does, and more.
-    output: listPage.extend({ sessions: z.array(briefSession.loose()) }),
+    // The whole record holds what the line does, and more; what it does is a word in the line, and evidence besides.
+    output: listPage.extend({
+      sessions: z.array(briefSession.extend({ activity: z.unknown().optional() }).loose()),
+    }),
   },
   async run({ detail, ...asked }, context) {
     const { status, projectRoot, label, parent, attention, includeArchived, limit, cursor } = asked;
