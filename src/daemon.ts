@@ -41,6 +41,7 @@ import { runOfToken } from "./runtime/run-tokens.ts";
 import { Rituals } from "./runtime/rituals.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { Screens } from "./runtime/screens.ts";
+import { Settling } from "./runtime/settling.ts";
 import { createSights } from "./runtime/sights.ts";
 import { LiveSessions } from "./runtime/sessions.ts";
 import { WakeParents } from "./runtime/wake-parents.ts";
@@ -132,6 +133,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     const sights = createSights({ store, harnesses, environments, screens });
     const activities = new Activities({ store, growth, sights, log });
     activities.onChange((session) => queue.advance(session));
+    const settling = new Settling(store, (session, run, waiting) => queue.holdOf(session, run, waiting));
     const terminals = new Terminals(sessions, reader, growth);
     for (const problem of loadConfig(home).problems) log.warn({ code: "config_problem" }, problem);
     const retention = new Retention({ store, log, bounds: () => boundsOf(home) });
@@ -151,7 +153,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       leftovers,
       external: new ExternalSessions(store, growth),
       casts: new Casts(store, growth),
-      watches: new Watches(store, growth, sessions),
+      watches: new Watches({ store, growth, sessions, settling }),
       wakes,
       reader,
       screens,

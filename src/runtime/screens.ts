@@ -206,7 +206,7 @@ export class Screens {
   /** What is kept nearest before the place in the same run, or a new screen. */
   #nearest(session: string, seq: number): Kept {
     const { store } = this.#options;
-    const runStart = store.events.lastMoveTo(session, (status) => status === "running", seq) ?? 0;
+    const runStart = store.events.lastMove(session, (status) => status === "running", seq)?.seq ?? 0;
     const removed = store.pruning.removedFrom(session);
     const found = this.#kept
       .filter((kept) => kept.session === session && kept.runStart === runStart)
