@@ -1,3 +1,4 @@
+import { claudeScreens } from "./claude-screens.ts";
 import {
   checkMode,
   checkPrompt,
@@ -22,6 +23,7 @@ export const claude: Harness = {
   plan,
   resumes: () => true,
   message,
+  screens: claudeScreens,
 };
 
 function plan(request: LaunchRequest): LaunchPlan {

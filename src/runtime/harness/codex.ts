@@ -1,3 +1,4 @@
+import { codexScreens } from "./codex-screens.ts";
 import {
   checkMode,
   checkPrompt,
@@ -23,6 +24,7 @@ export const codex: Harness = {
   resumes: () => true,
   // `codex exec` reads its standard input to the end and only then begins: it cannot be spoken to in turns.
   message: undefined,
+  screens: codexScreens,
 };
 
 function plan(request: LaunchRequest): LaunchPlan {

@@ -3,6 +3,7 @@
  * data and pure functions; it never spawns, reads a file or looks at the environment.
  */
 import type { TypedEvent } from "../../events.ts";
+import type { ScreenPatterns } from "./screen-patterns.ts";
 
 export const launchModes = ["interactive", "nonInteractive", "stream"] as const;
 export type LaunchMode = (typeof launchModes)[number];
@@ -80,6 +81,8 @@ export interface Harness {
   readonly resumes: (mode: LaunchMode) => boolean;
   /** In mode stream: what is written to standard input to say a text. Undefined where it has no such mode. */
   readonly message: ((text: string) => string) | undefined;
+  /** How its screens in mode interactive look. Undefined where nobody has said. */
+  readonly screens: ScreenPatterns | undefined;
 }
 
 /** Longest prompt given as an argument, bytes. Linux ends a single argument at 128 KiB. */

@@ -74,5 +74,6 @@ function harnessOf(declaration: AdapterDeclaration, source: string): Harness {
     plan: createManifestPlan(declaration, label),
     resumes: (mode) => mode === "nonInteractive" && canResume(declaration),
     message: undefined,
+    screens: undefined,
   };
 }
