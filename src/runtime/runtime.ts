@@ -1,4 +1,5 @@
 /** What the daemon knows and does, as one value that the composition root makes and hands to the actions. */
+import type { Answers } from "./answers.ts";
 import type { Casts } from "./casts.ts";
 import type { Environments } from "./environment.ts";
 import type { ExternalSessions } from "./external.ts";
@@ -40,6 +41,7 @@ export interface Runtime {
   readonly casts: Casts;
   readonly watches: Watches;
   readonly wakes: Wakes;
+  readonly answers: Answers;
   readonly reader: LogReader;
   readonly screens: Screens;
   readonly growth: Growth;
