@@ -1,9 +1,10 @@
 import * as z from "zod";
 import { isLive, leftProcess, sessionStatuses } from "../events.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import type { SessionRecord } from "../store/sessions.ts";
 import { listedProject } from "./authority.ts";
 import { capability } from "./capability.ts";
-import { runOutcome, sessionId } from "./records.ts";
+import { runOutcome, sessionId, wakeRecord } from "./records.ts";
 import { outcomeOf } from "./run-outcome.ts";
 import { shortened } from "./shortened.ts";
 
@@ -39,6 +40,8 @@ const session = runOutcome.extend({
   leftBehind: z.array(leftProcess).optional(),
   /** Present while the disk is full: the harness is paused, and goes on when there is space. */
   store: z.literal("store_full").optional(),
+  /** Follow-ups that wait: for their time, and for their turn. */
+  wakes: z.object({ pending: z.int(), queued: z.int(), held: wakeRecord.shape.held }).optional(),
   /** The session that launched it; null for the owner. */
   parent: z.string().nullable(),
   /** Those it launched itself, newest first, as far as they fit. */
@@ -103,6 +106,7 @@ export const status = capability({
       pid: isLive(record.status) ? (run?.pid ?? null) : null,
       ...(left.length > 0 ? { leftBehind: left } : {}),
       ...store,
+      ...waiting(context.wakes.counts(id)),
       parent: record.parent_id,
       ...(children.length > 0 ? { children: children.map(inBrief) } : {}),
       createdAt: record.created_at,
@@ -112,6 +116,10 @@ export const status = capability({
     };
   },
 });
+
+/** Said only where there are some. */
+const waiting = ({ pending, queued, hold }: ReturnType<Runtime["wakes"]["counts"]>) =>
+  pending + queued === 0 ? {} : { wakes: { pending, queued, ...(hold === undefined ? {} : { held: hold }) } };
 
 const newest = {
   status: undefined,

@@ -122,8 +122,7 @@ export class WakeParents {
 
 function toldOf({ id, title, status, exit_code }: SessionRecord, run: RunRecord, cursor: string): string {
   const last = run.last_message ?? run.result?.text;
-  const said =
-    last === undefined ? "It said nothing." : `Its last message:\n${shorten(last)}`;
+  const said = last === undefined ? "It said nothing." : `Its last message:\n${shorten(last)}`;
   const code = exit_code === null ? "" : `, exit code ${exit_code}`;
   const error = run.result?.error === undefined ? "" : `\nError: ${shorten(run.result.error)}`;
   return `[Coven] Session ${id} (${title.slice(0, titleCharactersMax)}), which you launched, has ended: ${status}${code}.${error}
