@@ -1,9 +1,9 @@
 /** Answers what a harness asks in its terminal: that very question, as the screen shows it now, and no other. */
 import { randomUUID } from "node:crypto";
 import { Failure } from "../errors.ts";
-import type { Activity } from "../events.ts";
 import type { RunRecord } from "../store/runs.ts";
-import type { SessionRecord } from "../store/sessions.ts";
+import type { Activity, SessionRecord } from "../store/sessions.ts";
+import type { Activities, AskedQuestion } from "./activities.ts";
 import type { Choice, OpenQuestion } from "./harness/activity-sign.ts";
 import { typedMessage } from "./harness/message-typing.ts";
 import type { InputLeases } from "./input-leases.ts";
@@ -13,19 +13,11 @@ import type { LiveSessions } from "./sessions.ts";
 /** How long a question may take to go away once it is answered, ms; the caller waits. */
 const goneMsMax = 5000;
 
-/** What is open in a session, as far as the daemon knows. */
-export interface KnownQuestions {
-  readonly of: (session: string) => Activity;
-  readonly questionOf: (session: string) => (OpenQuestion & { readonly id: string }) | undefined;
-  /** Looks now at whatever tells it. */
-  readonly look: (session: string) => Promise<unknown>;
-}
-
 export interface AnswersOptions {
   readonly sessions: LiveSessions;
   readonly looks: SessionLooks;
   readonly leases: InputLeases;
-  readonly activities: KnownQuestions;
+  readonly activities: Activities;
 }
 
 export interface AnswerInput {
@@ -48,7 +40,8 @@ export interface AnswerIntent {
 export interface Answered {
   /** Whether the question went away. */
   readonly answered: boolean;
-  readonly activity: Activity;
+  /** Null where the session has ended by it. */
+  readonly activity: Activity | null;
 }
 
 export class Answers {
@@ -73,10 +66,10 @@ export class Answers {
       if (!isOpen && intent?.isBegun === true) return undefined;
       if (open === undefined || !isOpen) throw gone(input, open && `another one is: ${open.id}`);
       const keys = this.#keysFor(session, open, input);
-      await this.#requireShown(session, open, input);
+      await this.#requireShown(session, open.question, input);
       intent?.announce();
       await this.#type(run, keys, key);
-      return open;
+      return open.question;
     });
     if (typed !== undefined) await this.#untilGone(session, typed, input);
     return {
@@ -85,8 +78,9 @@ export class Answers {
     };
   }
 
-  #keysFor(session: SessionRecord, { id, choices }: OpenQuestion & { id: string }, input: AnswerInput): string {
+  #keysFor(session: SessionRecord, { id, question }: AskedQuestion, input: AnswerInput): string {
     const { reply } = input;
+    const { choices } = question;
     if ("choice" in reply) return choiceOf(choices, reply.choice, input).keys;
     const patterns = this.#options.looks.patternsOf(session);
     if (patterns !== undefined && choices.length === 0) {
@@ -127,7 +121,11 @@ function shows({ reading }: Look, { text, choices }: OpenQuestion): boolean {
 
 const labelsOf = (choices: readonly Choice[]): string => choices.map(({ label }) => label).join("\n");
 
-function choiceOf(choices: readonly Choice[], wanted: number | string, { session, question }: AnswerInput): Choice {
+function choiceOf(
+  choices: readonly Choice[],
+  wanted: number | string,
+  { session, question }: AnswerInput,
+): Choice {
   const label = String(wanted).trim().toLowerCase();
   const named = choices.filter((choice) => choice.label.toLowerCase() === label);
   const found = typeof wanted === "string" && named.length === 1 ? named[0] : choiceAt(choices, wanted);

@@ -232,6 +232,9 @@ const commandMark = /^\s*[!/#]/;
  */
 function textOf({ message, from_session }: WakeRecord): string {
   // eslint-disable-next-line no-control-regex -- control characters are keys in a terminal
-  const text = (message ?? "").replace(/\r\n?/g, "\n").replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, "").trimEnd();
+  const text = (message ?? "")
+    .replace(/\r\n?/g, "\n")
+    .replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, "")
+    .trimEnd();
   return from_session !== null && commandMark.test(text) ? `[Coven] You wanted to be told:\n\n${text}` : text;
 }
