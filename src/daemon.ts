@@ -24,6 +24,7 @@ import { createClient } from "./rpc/client.ts";
 import { listen } from "./rpc/listener.ts";
 import { listenOnLoopback } from "./rpc/loopback.ts";
 import type { Services, Stopped } from "./rpc/services.ts";
+import { Activities } from "./runtime/activities.ts";
 import { Casts } from "./runtime/casts.ts";
 import { Environments } from "./runtime/environment.ts";
 import { ExternalSessions } from "./runtime/external.ts";
@@ -39,6 +40,7 @@ import { runOfToken } from "./runtime/run-tokens.ts";
 import { Rituals } from "./runtime/rituals.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { Screens } from "./runtime/screens.ts";
+import { createSights } from "./runtime/sights.ts";
 import { LiveSessions } from "./runtime/sessions.ts";
 import { WakeParents } from "./runtime/wake-parents.ts";
 import { WakeQueue } from "./runtime/wake-queue.ts";
@@ -117,6 +119,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       bin: join(dirname(program), "../bin/coven"),
       limits,
       tells: (session) => parents.follow(session),
+      launched: (session) => activities.follow(session),
     });
     const live = { deliver: async () => undefined };
     const queue = new WakeQueue({ store, growth, launches, leftovers, live, limits, log });
@@ -125,6 +128,9 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     const reader = new LogReader(store, growth);
     const workerFile = join(dirname(program), "serve-screens.js");
     const screens = new Screens({ store, sessions, reader, workerFile });
+    const sights = createSights({ store, harnesses });
+    const activities = new Activities({ store, growth, sights, log });
+    activities.onChange((session) => queue.advance(session));
     const terminals = new Terminals(sessions, reader, growth);
     for (const problem of loadConfig(home).problems) log.warn({ code: "config_problem" }, problem);
     const retention = new Retention({ store, log, bounds: () => boundsOf(home) });
@@ -149,6 +155,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       reader,
       screens,
       growth,
+      activities,
       intents: store.intents,
       storeRefusal: refusalOf,
       retention,
@@ -181,6 +188,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     let stopping: Promise<Stopped> | undefined;
     const stop = async (keep: boolean): Promise<Stopped> => {
       parents.close();
+      activities.close();
       await queue.close();
       const launched = launches.close();
       await retention.close();
@@ -233,6 +241,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     retention.start();
     await queue.start(isUnlaunched);
     parents.start();
+    activities.start();
 
     return {
       pid: process.pid,

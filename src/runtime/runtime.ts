@@ -1,5 +1,6 @@
 /** What the daemon knows and does, as one value that the composition root makes and hands to the actions. */
 import type { Answers } from "./answers.ts";
+import type { Activities } from "./activities.ts";
 import type { Casts } from "./casts.ts";
 import type { Environments } from "./environment.ts";
 import type { ExternalSessions } from "./external.ts";
@@ -45,6 +46,7 @@ export interface Runtime {
   readonly reader: LogReader;
   readonly screens: Screens;
   readonly growth: Growth;
+  readonly activities: Activities;
   readonly intents: Store["intents"];
   /** Why the store takes no writes now, where the error says so. */
   readonly storeRefusal: (error: unknown) => Refusal | undefined;

@@ -135,6 +135,12 @@ export function openEventLog({ db }: Ledger) {
      WHERE session_id = :session AND kind = 'status' AND seq <= :until ORDER BY seq DESC`,
   );
 
+  const lastTyped = statement<{ kind: string }>(
+    db,
+    `SELECT kind FROM events
+     WHERE session_id = :session AND seq > :after AND kind IN ('message', 'tool', 'result') ORDER BY seq DESC LIMIT 1`,
+  );
+
   return {
     append<K extends EventKind>(
       session: string,
@@ -253,6 +259,10 @@ export function openEventLog({ db }: Ledger) {
       }
       return undefined;
     },
+
+    /** Of which kind the last is that a structured harness said after a place; undefined where it said nothing. */
+    lastTyped: (session: string, after: number): string | undefined =>
+      lastTyped.get({ session, after })?.kind,
 
     /** The session's first event; 0 where it has none. */
     firstSeq: (session: string): number => first.get({ session })?.seq ?? 0,
