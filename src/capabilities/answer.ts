@@ -1,8 +1,7 @@
 import * as z from "zod";
 import { Failure } from "../errors.ts";
-import { activity } from "../events.ts";
 import { capability } from "./capability.ts";
-import { sessionId } from "./records.ts";
+import { sessionActivity, sessionId } from "./records.ts";
 
 /** Longest text, characters: a line in a form. */
 const textCharactersMax = 2000;
@@ -26,7 +25,7 @@ export const answer = capability({
       .describe("where it asks for text"),
   }),
   /** `answered` is false where the question still stands there after a while. */
-  output: z.object({ ok: z.literal(true), answered: z.boolean(), activity }),
+  output: z.object({ ok: z.literal(true), answered: z.boolean(), activity: sessionActivity.nullable() }),
   failures: [
     "session_not_found",
     "session_not_live",

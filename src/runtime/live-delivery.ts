@@ -7,12 +7,12 @@
  * between only the host knows how far it came, and is asked.
  */
 import { Failure } from "../errors.ts";
-import type { ActivityState } from "../events.ts";
 import type { Log } from "../log.ts";
 import type { RunRecord } from "../store/runs.ts";
 import type { SessionRecord } from "../store/sessions.ts";
 import type { Store } from "../store/store.ts";
 import type { WakeRecord } from "../store/wakes.ts";
+import type { Activities } from "./activities.ts";
 import type { Growth } from "./growth.ts";
 import type { InputLeases } from "./input-leases.ts";
 import { type Said, sayPasted } from "./pasted-message.ts";
@@ -24,13 +24,14 @@ import type { LiveDelivery } from "./wake-queue.ts";
 /** How long somebody at the keys is left alone after the last one, ms: the pause of a person who thinks. */
 const personQuietMs = 10_000;
 
+/**
+ * How long a session may be told to wait for a prompt although it was just given one, ms: what is known of it lags
+ * behind.
+ */
+const heardMs = 5000;
+
 /** When a terminal that had no place for a message is looked at again, ms: a draft that goes tells nobody. */
 const lookAgainMs = 2000;
-
-/** What of the sessions' activity a message waits for. */
-export interface ActivityOf {
-  readonly of: (session: string) => { readonly state: ActivityState };
-}
 
 export interface LiveWakesOptions {
   readonly store: Store;
@@ -39,7 +40,7 @@ export interface LiveWakesOptions {
   readonly looks: SessionLooks;
   readonly leases: InputLeases;
   readonly terminals: Pick<Terminals, "quietForMs">;
-  readonly activity: ActivityOf;
+  readonly activities: Pick<Activities, "of">;
   /** Has the session's queue looked at again. */
   readonly again: (session: string) => void;
   readonly log: Log;
@@ -48,6 +49,8 @@ export interface LiveWakesOptions {
 export class LiveWakes implements LiveDelivery {
   readonly #options: LiveWakesOptions;
   readonly #timers = new Map<string, NodeJS.Timeout>();
+  /** When each was said something last. */
+  readonly #saidAt = new Map<string, number>();
   readonly #closing = new AbortController();
 
   constructor(options: LiveWakesOptions) {
@@ -63,15 +66,17 @@ export class LiveWakes implements LiveDelivery {
 
   deliver = async (session: SessionRecord, run: RunRecord, queue: readonly WakeRecord[]): Promise<void> => {
     const wake = nextOf(queue, run);
-    if (wake === undefined || this.#closing.signal.aborted) return;
+    if (wake === undefined || this.#isClosing()) return;
     try {
       const said = await this.#say(session, run, wake);
       if (said !== undefined) await this.#settle(run, wake, said);
     } catch (err) {
-      if (this.#closing.signal.aborted) return;
+      if (this.#isClosing()) return;
       await this.#onTrouble(run, wake, err);
     }
   };
+
+  #isClosing = (): boolean => this.#closing.signal.aborted;
 
   /** Undefined where it waits for something that tells by itself. */
   async #say(session: SessionRecord, run: RunRecord, wake: WakeRecord): Promise<Said | undefined> {
@@ -115,8 +120,13 @@ export class LiveWakes implements LiveDelivery {
     return { outcome: "submitted" };
   }
 
+  /** For what waits for its turn, whether that has come. */
   #isTimely({ urgency, session_id }: WakeRecord): boolean {
-    return urgency === "now" || this.#options.activity.of(session_id).state === "waiting";
+    if (urgency === "now") return true;
+    const activity = this.#options.activities.of(session_id);
+    if (activity?.state !== "waiting") return false;
+    const saidAt = this.#saidAt.get(session_id);
+    return saidAt === undefined || Date.parse(activity.since) > saidAt || Date.now() - saidAt > heardMs;
   }
 
   /** Whether the composer is there and empty, and for what waits for its turn, whether that has come. */
@@ -160,14 +170,14 @@ export class LiveWakes implements LiveDelivery {
           this.#options.store.runs.setChain(run.id, now.chain);
         });
         log.info(fields, "a wake was said to a live session");
-        // Others may have been waiting behind it.
-        return this.#later(run.session_id);
+        this.#remember(run.session_id);
+        return this.#goOn(run.session_id);
       case "failed":
         await this.#move(run, wake, (now) =>
           this.#options.store.wakes.enter(now, "failed", { reason: said.reason }),
         );
         log.warn(fields, said.reason);
-        return this.#later(run.session_id);
+        return this.#goOn(run.session_id);
     }
   }
 
@@ -191,7 +201,6 @@ export class LiveWakes implements LiveDelivery {
   async #onTrouble(run: RunRecord, wake: WakeRecord, err: unknown): Promise<void> {
     const { log } = this.#options;
     const code = err instanceof Failure ? err.code : undefined;
-    if (code === undefined) throw err;
     log.warn({ err, session: run.session_id, wake: wake.id, code }, "a wake could not be typed now");
     const isRefused = code === "input_not_accepted";
     // A paste that was taken stays what it is, also where its Enter was refused.
@@ -205,8 +214,20 @@ export class LiveWakes implements LiveDelivery {
     return sessions.hasTaken(run, id).catch(() => true); // it is asked again next time
   }
 
+  #remember(session: string): void {
+    for (const [other, at] of this.#saidAt) if (Date.now() - at > heardMs) this.#saidAt.delete(other);
+    this.#saidAt.set(session, Date.now());
+  }
+
+  /** Others may be waiting behind it. */
+  #goOn(session: string): void {
+    if (this.#options.store.wakes.counts(session).queued === 0) return;
+    this.#options.again(session);
+    this.#later(session);
+  }
+
   #later(session: string): void {
-    if (this.#closing.signal.aborted || this.#timers.has(session)) return;
+    if (this.#isClosing() || this.#timers.has(session)) return;
     const look = (): void => {
       this.#timers.delete(session);
       this.#options.again(session);
@@ -231,7 +252,6 @@ const commandMark = /^\s*[!/#]/;
  * owner's may be.
  */
 function textOf({ message, from_session }: WakeRecord): string {
-  // eslint-disable-next-line no-control-regex -- control characters are keys in a terminal
   const text = (message ?? "")
     .replace(/\r\n?/g, "\n")
     .replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, "")

@@ -134,7 +134,6 @@ export class Terminals {
  * or an answer that ends with a string terminator.
  */
 const ownWords =
-  // eslint-disable-next-line no-control-regex -- these are control sequences
   /\x1b\[[?>]?[\d;]*(?:R|c|n|\$y|I|O)|\x1b\[<[\d;]*[Mm]|\x1b[\]P_^][^\x07\x1b]*(?:\x07|\x1b\\)/g;
 
 /** Whether a person pressed a key: the terminal at the keys also answers what the harness asks it. */
