@@ -85,8 +85,9 @@ export class LiveWakes implements LiveDelivery {
     if (session.launch_mode === "nonInteractive") return undefined;
     if (text.trim() === "") return { outcome: "failed", reason: "nothing_to_say: it holds no text" };
     const isBegun = wake.run_id === run.id;
+    if (!isBegun && !this.#isTimely(wake)) return undefined;
+    if (!isBegun && this.#isUnheard(wake)) return { outcome: "untouched" };
     if (session.launch_mode === "stream") {
-      if (!isBegun && !this.#isTimely(wake)) return undefined;
       return this.#sayAtOnce(run, wake, () =>
         sessions.input(session.id, { text, keys: Buffer.alloc(0), end: false }, wake.id),
       );
@@ -99,7 +100,6 @@ export class LiveWakes implements LiveDelivery {
     }
     // Without that, whoever goes on after a crash could not know what was typed.
     if (!sessions.tellsTaken(run)) return undefined;
-    if (!isBegun && !this.#isTimely(wake)) return undefined;
     const { signal } = this.#closing;
     return sayPasted(
       { session, run, text, key: wake.id },
@@ -122,11 +122,14 @@ export class LiveWakes implements LiveDelivery {
 
   /** For what waits for its turn, whether that has come. */
   #isTimely({ urgency, session_id }: WakeRecord): boolean {
-    if (urgency === "now") return true;
-    const activity = this.#options.activities.of(session_id);
-    if (activity?.state !== "waiting") return false;
+    return urgency === "now" || this.#options.activities.of(session_id)?.state === "waiting";
+  }
+
+  /** Whether what is known of the session may be older than what it was told last. */
+  #isUnheard({ urgency, session_id }: WakeRecord): boolean {
     const saidAt = this.#saidAt.get(session_id);
-    return saidAt === undefined || Date.parse(activity.since) > saidAt || Date.now() - saidAt > heardMs;
+    if (urgency === "now" || saidAt === undefined || Date.now() - saidAt > heardMs) return false;
+    return Date.parse(this.#options.activities.of(session_id)?.since ?? "") <= saidAt;
   }
 
   /** Whether the composer is there and empty, and for what waits for its turn, whether that has come. */

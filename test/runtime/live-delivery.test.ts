@@ -212,10 +212,11 @@ test("a daemon that is killed between the paste and its Enter leads to one messa
   await eventual(first, session.id, "input", { data: pasteOf("once") });
   await kill(first);
   const second = await startDaemon(first.home);
-  await press(second, session, "ctrl-r");
+  const { pid } = await eventual(second, session.id, "metadata", {});
+  process.kill(Number(pid), "SIGUSR1");
   await moved(second, session, id, "delivered");
   expect(session.noted("submitted")).toEqual(["once"]);
-  expect(typed(session)).toEqual(["\u0005", pasteOf("once"), "\u0012", "\r"]);
+  expect(typed(session)).toEqual(["\u0005", pasteOf("once"), "\r"]);
 });
 
 test("a daemon that is killed behind the Enter does not press it again", async () => {
@@ -238,7 +239,8 @@ test("with a host that is lost between the paste and its Enter it is not known w
   const id = await wake(daemon, session, "who knows");
   await eventual(daemon, session.id, "input", { data: pasteOf("who knows") });
   process.kill(hostOf(daemon), "SIGKILL");
-  expect(await moved(daemon, session, id, "failed")).toMatchObject({ reason: "delivery_unknown" });
+  const { reason } = await moved(daemon, session, id, "failed");
+  expect(reason).toMatch(/^delivery_unknown/);
 });
 
 test("what was not typed before the run ended is said to the next run", async () => {
@@ -250,7 +252,8 @@ test("what was not typed before the run ended is said to the next run", async ()
   await press(daemon, session, "ctrl-x");
   const { runId } = await moved(daemon, session, id, "delivered");
   expect(runId).not.toBe(session.run);
-  expect(session.noted("prompts")).toEqual(["begin", "for the next one"]);
+  await daemon.client.call("watch", { sessions: [session.id], matchText: "? for shortcuts" });
+  expect(session.noted("prompts")).toEqual([" begin", "for the next one"]);
   expect(session.noted("submitted")).toEqual([]);
 });
 
