@@ -30,6 +30,7 @@ import { Casts } from "./runtime/casts.ts";
 import { Environments } from "./runtime/environment.ts";
 import { ExternalSessions } from "./runtime/external.ts";
 import { Growth } from "./runtime/growth.ts";
+import { Hooks } from "./runtime/hooks.ts";
 import { HarnessCatalog } from "./runtime/harness-catalog.ts";
 import { scanHarness } from "./runtime/harness-scan.ts";
 import { HostPool } from "./runtime/host-pool.ts";
@@ -129,10 +130,10 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     const reader = new LogReader(store, growth);
     const workerFile = join(dirname(program), "serve-screens.js");
     const screens = new Screens({ store, sessions, reader, workerFile });
-    const looks = new SessionLooks({ screens, harnesses, growth });
-    const sights = createSights({ store, harnesses, looks });
+    const sights = createSights({ store, harnesses, environments, screens });
     const activities = new Activities({ store, growth, sights, log });
     const terminals = new Terminals(sessions, reader, growth);
+    const looks = new SessionLooks({ screens, harnesses, growth });
     const live = new LiveWakes({
       store,
       growth,
@@ -173,6 +174,15 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       screens,
       growth,
       activities,
+      hooks: new Hooks({
+        store,
+        growth,
+        harnesses,
+        log,
+        listener: (session, run, { sign, about }) => {
+          if (sign) activities.heard(session, run, sign, about);
+        },
+      }),
       intents: store.intents,
       storeRefusal: refusalOf,
       retention,
@@ -183,9 +193,12 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     };
     await hosts.open();
     const held = await hosts.held();
-    // A host that lives and does not hold the run of a wake was never asked for it: nothing of it has happened.
+    // Of the run of a wake that its host does not hold, or gave back when it left, nothing has happened yet.
     const isUnlaunched = (run: RunRecord): boolean =>
-      run.wake_id !== null && run.pid === null && !held(run) && hosts.get(run.host_pid) !== undefined;
+      run.wake_id !== null &&
+      run.pid === null &&
+      !held(run) &&
+      (run.host_pid === null || hosts.get(run.host_pid) !== undefined);
     await leftovers.orphanLostRuns((run) => !held(run) && !isUnlaunched(run));
 
     let tellStopped: () => void = () => undefined;
@@ -204,7 +217,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     };
     let stopping: Promise<Stopped> | undefined;
     const stop = async (keep: boolean): Promise<Stopped> => {
-      parents.close();
+      await parents.close();
       activities.close();
       live.close();
       await queue.close();
@@ -257,8 +270,8 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     );
     log.info(served, "health served");
     retention.start();
-    await queue.start(isUnlaunched);
     parents.start();
+    queue.start(isUnlaunched);
     activities.start();
 
     return {

@@ -123,9 +123,12 @@ async function compare(
   expect.soft(comparable(answer), where).toEqual({ output: comparable(shown) });
 }
 
+/** These answer a run alone, and the rows are asked by the owner: what they answer, `cli/hook.test.ts` sees. */
+const refusedToTheOwner: ReadonlySet<string> = new Set(["hook"]);
+
 test("every action has a row with a result, and one with a failure", () => {
   for (const name of capabilities.keys())
-    for (const isFailure of [false, true])
+    for (const isFailure of refusedToTheOwner.has(name) ? [true] : [false, true])
       expect(
         rows.some(({ action, fails }) => action === name && (fails !== undefined) === isFailure),
         `${name}, ${isFailure ? "failing" : "answering"}`,

@@ -72,7 +72,7 @@ export const status = capability({
   tool: {
     title: "Session status",
     description:
-      "How one agent session stands, in a screenful: state, result, last message (up to 2 KB; tail has all of it), what it was denied, usage. Use it to read a result after watch; to wait, use watch instead of asking again. Without a session: an overview of what runs now.",
+      "How an agent session stands: state, result, last message (up to 2 KB; tail has all of it), what it was denied, wakes that wait, usage. Use it to read a result after watch; to wait, use watch instead of asking again. Without a session: what runs now.",
     core: true,
   },
   positional: ["session"],

@@ -10,9 +10,9 @@ import { resolveId, resolveWake } from "./ids.ts";
 import { printed } from "./print.ts";
 import type { Cli, Given, Verb } from "./verb.ts";
 
-/** Actions whose names are no words belong to the wire. */
-export const actionNames: readonly string[] = [...capabilities.keys()].filter((name) =>
-  /^[a-z]+$/.test(name),
+/** Actions whose names are no words belong to the wire, and `coven hook` is a program of its own (`hook.ts`). */
+export const actionNames: readonly string[] = [...capabilities.keys()].filter(
+  (name) => /^[a-z]+$/.test(name) && name !== "hook",
 );
 
 export function capabilityOf(name: string): Capability {

@@ -23,6 +23,7 @@ import {
 } from "./activity-fusing.ts";
 import type { Growth, Unsubscribe } from "./growth.ts";
 import type { ActivitySign, OpenQuestion } from "./harness/activity-sign.ts";
+import type { ScreenReading } from "./harness/screen-reading.ts";
 
 /** A screen that has not changed for so long is looked at, ms: below what a person notices, above a step of drawing. */
 const quietMs = 300;
@@ -30,18 +31,17 @@ const quietMs = 300;
 const printingPauseMs = { first: 1000, most: 4000 } as const;
 /** Of the time, what looks at screens that are not quiet may take: one part in so many. */
 const printingShare = 5;
+/** How long an empty composer stands before what was given at the launch shows in it, ms: on a crowded machine, seconds. */
+const firstPromptMs = 5000;
 /** Longest evidence, characters. */
 const evidenceCharactersMax = 200;
-
-export type ScreenReading =
-  | { readonly kind: "question"; readonly name: string; readonly question: OpenQuestion }
-  | { readonly kind: "composer"; readonly draft: string; readonly isBusy: boolean }
-  | { readonly kind: "busy" };
 
 /** What can be seen of a session from outside. */
 export interface Sights {
   /** Whether anybody knows what its screens look like. */
   readonly hasScreens: (session: SessionRecord) => boolean;
+  /** Whether it was given something to do at its launch. */
+  readonly hasPrompt: (session: string) => boolean;
   /** Undefined for a screen that is not known. */
   readonly screen: (session: string) => Promise<ScreenReading | undefined>;
   /** What its process's own status file says. */
@@ -66,6 +66,8 @@ interface Followed {
   readonly session: string;
   readonly run: string;
   readonly unsubscribe: Unsubscribe;
+  /** It has begun with what it was given at its launch. */
+  hasWorked: boolean;
   known: Known;
   /** As the store has it. */
   told: Sign | undefined;
@@ -74,10 +76,11 @@ interface Followed {
   lookedAtMs: number;
   pauseMs: number;
   /** When it is to be looked at although nothing happens. */
-  recheckAtMs: number | undefined;
+  recheckAtMs: number;
   /** What the last look saw, and since when looks have seen the same. */
   seen: { readonly sign: Sign | undefined; readonly sinceMs: number };
   timer: NodeJS.Timeout | undefined;
+  timerAtMs: number;
   writing: Promise<void> | undefined;
   isTelling: boolean;
 }
@@ -142,27 +145,30 @@ export class Activities {
     const isStream = record.launch_mode === "stream";
     const isInteractive = record.launch_mode === "interactive" && this.#options.sights.hasScreens(record);
     if (!isLive(record.status) || !(isStream || isInteractive)) return;
+    const nowMs = performance.now();
     const followed: Followed = {
       session,
       run: run.id,
       unsubscribe: this.#options.growth.subscribe(session, () => {
         if (followed.isTelling) return;
-        if (isStream) this.#read(followed);
-        else this.#grown(followed);
+        if (isStream) return this.#read(followed);
+        followed.grownAtMs = performance.now();
+        this.#arm(followed);
       }),
       ...fromRecord(record),
-      grownAtMs: performance.now(),
-      lookedAtMs: 0,
+      grownAtMs: nowMs,
+      lookedAtMs: nowMs,
       pauseMs: printingPauseMs.first,
-      recheckAtMs: undefined,
-      seen: { sign: undefined, sinceMs: 0 },
+      recheckAtMs: Number.POSITIVE_INFINITY,
+      seen: { sign: undefined, sinceMs: nowMs },
       timer: undefined,
+      timerAtMs: Number.POSITIVE_INFINITY,
       writing: undefined,
       isTelling: false,
     };
     this.#followed.set(session, followed);
     if (isStream) this.#read(followed);
-    else this.#grown(followed);
+    else this.#arm(followed);
   }
 
   /** Looks at the session's screen now and lets its state follow what it shows; undefined where that is not known. */
@@ -179,51 +185,55 @@ export class Activities {
     const followed = this.#followed.get(session);
     if (followed?.run !== run) return;
     const atMs = performance.now();
-    this.#take(followed, { ...sign, source: "hook", atMs, about });
-    followed.recheckAtMs = atMs + settleMs;
+    followed.recheckAtMs = Math.min(followed.recheckAtMs, atMs + settleMs);
     followed.pauseMs = printingPauseMs.first;
+    this.#take(followed, { ...sign, source: "hook", atMs, about });
+    this.#arm(followed);
     void this.#look(followed);
   }
 
-  #grown(followed: Followed): void {
-    followed.grownAtMs = performance.now();
-    this.#arm(followed);
+  /** A timer for the next look, if there is to be one. */
+  #arm(followed: Followed): void {
+    const atMs = this.#nextLookMs(followed);
+    if (this.#isClosed || atMs >= followed.timerAtMs) return;
+    clearTimeout(followed.timer);
+    followed.timerAtMs = atMs;
+    followed.timer = setTimeout(
+      () => {
+        followed.timerAtMs = Number.POSITIVE_INFINITY;
+        void this.#tick(followed);
+      },
+      Math.max(1, atMs - performance.now()),
+    );
   }
 
-  #arm(followed: Followed, inMs: number = quietMs): void {
-    if (this.#isClosed || followed.timer !== undefined) return;
-    followed.timer = setTimeout(() => {
-      followed.timer = undefined;
-      void this.#tick(followed);
-    }, inMs);
+  #nextLookMs({ grownAtMs, lookedAtMs, pauseMs, recheckAtMs }: Followed): number {
+    const quietAtMs = grownAtMs + quietMs;
+    if (lookedAtMs >= quietAtMs) return recheckAtMs;
+    return Math.min(recheckAtMs, quietAtMs, Math.max(lookedAtMs + pauseMs, this.#printingFreeAtMs));
   }
 
   async #tick(followed: Followed): Promise<void> {
     if (!this.#isCurrent(followed)) return this.#leave(followed);
     const nowMs = performance.now();
-    const { grownAtMs, lookedAtMs, recheckAtMs, pauseMs } = followed;
-    const quietAtMs = grownAtMs + quietMs;
-    const isDue = lookedAtMs < quietAtMs || (recheckAtMs !== undefined && recheckAtMs <= nowMs);
-    if (!isDue) {
-      if (recheckAtMs !== undefined) this.#arm(followed, recheckAtMs - nowMs);
-      return;
+    if (nowMs >= this.#nextLookMs(followed)) {
+      const isPrinting = nowMs < Math.min(followed.grownAtMs + quietMs, followed.recheckAtMs);
+      if (followed.recheckAtMs <= nowMs) followed.recheckAtMs = Number.POSITIVE_INFINITY;
+      if (isPrinting) await this.#lookWhilePrinting(followed, nowMs);
+      else await this.#look(followed);
     }
-    if (nowMs >= quietAtMs || (recheckAtMs !== undefined && recheckAtMs <= nowMs)) {
-      if (recheckAtMs !== undefined && recheckAtMs <= nowMs) followed.recheckAtMs = undefined;
-      await this.#look(followed);
-    } else if (nowMs >= lookedAtMs + pauseMs && nowMs >= this.#printingFreeAtMs) {
-      this.#printingFreeAtMs = Number.POSITIVE_INFINITY;
-      const { known } = followed;
-      await this.#look(followed).finally(() => {
-        const tookMs = performance.now() - nowMs;
-        this.#printingFreeAtMs = performance.now() + tookMs * (printingShare - 1);
-      });
-      const isNew = known.standing?.state !== followed.known.standing?.state;
-      followed.pauseMs = isNew ? printingPauseMs.first : Math.min(pauseMs * 2, printingPauseMs.most);
-    }
-    const next = Math.min(followed.grownAtMs + quietMs, followed.recheckAtMs ?? Number.POSITIVE_INFINITY);
-    const isOpen = followed.lookedAtMs < followed.grownAtMs + quietMs || followed.recheckAtMs !== undefined;
-    if (isOpen) this.#arm(followed, Math.max(quietMs / 3, next - performance.now()));
+    if (this.#isCurrent(followed)) this.#arm(followed);
+  }
+
+  async #lookWhilePrinting(followed: Followed, nowMs: number): Promise<void> {
+    const before = followed.known.standing?.state;
+    // One after the other.
+    this.#printingFreeAtMs = nowMs + printingPauseMs.first;
+    await this.#look(followed);
+    const endedAtMs = performance.now();
+    this.#printingFreeAtMs = endedAtMs + (endedAtMs - nowMs) * (printingShare - 1);
+    const isNew = before !== followed.known.standing?.state;
+    followed.pauseMs = isNew ? printingPauseMs.first : Math.min(followed.pauseMs * 2, printingPauseMs.most);
   }
 
   async #look(followed: Followed): Promise<ScreenReading | undefined> {
@@ -235,21 +245,30 @@ export class Activities {
     let sign: ActivitySign | undefined;
     try {
       reading = await sights.screen(followed.session);
-      sign = reading === undefined ? undefined : signOfScreen(reading);
-      sign ??= await sights.statusFile(followed.session);
+      sign = reading === undefined ? await sights.statusFile(followed.session) : signOfScreen(reading);
     } catch (err) {
       if (this.#isCurrent(followed)) log.warn({ err, session: followed.session }, "a screen was not read");
       return undefined;
     }
     if (!this.#isCurrent(followed)) return reading;
     const source = reading === undefined ? "statusFile" : "screen";
-    const seen = sign && ({ ...sign, source, atMs } as const);
+    const seen: Sign | undefined = sign && { ...sign, source, atMs };
     if (!isSameActivity(followed.seen.sign, seen)) followed.seen = { sign: seen, sinceMs: atMs };
     const isQuiet = atMs - grownAtMs >= quietMs && grownAtMs === followed.grownAtMs;
-    const isSteady = isQuiet || atMs - followed.seen.sinceMs >= printingPauseMs.first;
-    if (seen) this.#take(followed, { ...seen, isSteady });
+    if (seen) this.#take(followed, { ...seen, isSteady: this.#isSteady(followed, atMs, isQuiet) });
     else this.#tell(followed);
     return reading;
+  }
+
+  #isSteady(followed: Followed, atMs: number, isQuiet: boolean): boolean {
+    const { seen, hasWorked, session } = followed;
+    if (hasWorked || seen.sign?.state !== "waiting" || !this.#options.sights.hasPrompt(session))
+      return isQuiet || atMs - seen.sinceMs >= printingPauseMs.first;
+    const steadyAtMs = seen.sinceMs + firstPromptMs;
+    if (atMs >= steadyAtMs) return true;
+    followed.recheckAtMs = Math.min(followed.recheckAtMs, steadyAtMs);
+    this.#arm(followed);
+    return false;
   }
 
   #read(followed: Followed): void {
@@ -259,6 +278,7 @@ export class Activities {
   }
 
   #take(followed: Followed, sign: Sign): void {
+    if (sign.state === "busy") followed.hasWorked = true;
     followed.known = fuse(followed.known, sign);
     const { question } = followed.known.standing ?? {};
     if (question === undefined) followed.asked = undefined;
@@ -273,7 +293,7 @@ export class Activities {
     const { standing } = followed.known;
     if (isSameActivity(standing, followed.told)) return;
     if (isHeld(standing)) {
-      followed.recheckAtMs = (standing?.atMs ?? 0) + settleMs;
+      followed.recheckAtMs = Math.min(followed.recheckAtMs, (standing?.atMs ?? 0) + settleMs);
       return this.#arm(followed);
     }
     followed.writing ??= this.#write(followed).finally(() => {
@@ -328,9 +348,9 @@ export class Activities {
 const isHeld = (sign: Sign | undefined): boolean =>
   sign?.state === "attention" && sign.source !== "screen" && performance.now() - sign.atMs < settleMs;
 
-function fromRecord({ activity }: SessionRecord): Pick<Followed, "known" | "told" | "asked"> {
+function fromRecord({ activity }: SessionRecord): Pick<Followed, "known" | "told" | "asked" | "hasWorked"> {
   if (activity === null || activity.state === "unknown")
-    return { known: nothingKnown, told: undefined, asked: undefined };
+    return { hasWorked: false, known: nothingKnown, told: undefined, asked: undefined };
   const { state, evidence, question } = activity;
   // What is to be pressed is for the screen to tell.
   const open = question && {
@@ -340,6 +360,7 @@ function fromRecord({ activity }: SessionRecord): Pick<Followed, "known" | "told
   const source = evidence.startsWith("screen") ? "screen" : "hook";
   const sign: Sign = { state, evidence, source, atMs: 0, ...(open ? { question: open } : {}) };
   return {
+    hasWorked: true,
     known: { standing: sign, hook: undefined },
     told: sign,
     asked: question && open && { id: question.id, question: open },

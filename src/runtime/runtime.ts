@@ -7,6 +7,7 @@ import type { ExternalSessions } from "./external.ts";
 import type { HarnessCatalog } from "./harness-catalog.ts";
 import type { HarnessScan } from "./harness-scan.ts";
 import type { StoreState } from "./host/protocol.ts";
+import type { Hooks } from "./hooks.ts";
 import type { Launches } from "./launches.ts";
 import type { Leftovers } from "./leftovers.ts";
 import type { LogReader } from "./reading.ts";
@@ -47,6 +48,7 @@ export interface Runtime {
   readonly screens: Screens;
   readonly growth: Growth;
   readonly activities: Activities;
+  readonly hooks: Hooks;
   readonly intents: Store["intents"];
   /** Why the store takes no writes now, where the error says so. */
   readonly storeRefusal: (error: unknown) => Refusal | undefined;

@@ -48,6 +48,7 @@ const unnamed: Readonly<Record<string, { readonly may: boolean; readonly args?: 
   cast_codes: { may: true },
   harness_capabilities: { may: true },
   "coven.capabilities.refresh": { may: true },
+  hook: { may: true, args: { harness: "shell", event: {} } },
   prune: { may: false, args: { dryRun: true } },
   register: { may: false, args: { id: "x", projectRoot: "/", harness: "codex" } },
   complete: { may: false, args: { session: "x" } },

@@ -280,6 +280,12 @@ export const rows: readonly Row[] = [
   { action: "log", when: "it has ended", asks: async (stage) => ofSession("log", await stage.ended()) },
   { action: "log", ...ofNobody("log") },
   {
+    action: "hook",
+    when: "the owner asks, who is no run",
+    asks: () => ({ input: { harness: "claude", event: {} }, words: ["hook", "claude"] }),
+    fails: "not_permitted",
+  },
+  {
     action: "cast",
     when: "it is for nobody",
     asks: () => ({ input: { code: "~?" }, words: ["cast", "~?"] }),

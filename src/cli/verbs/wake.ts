@@ -16,8 +16,8 @@ import type { Given, Verb } from "../verb.ts";
 
 const { options, decode } = commandLineOf({ ...action, positional: [] });
 
-/** Said otherwise below. */
-const own: readonly string[] = ["session", "message", "at", "when"];
+const described = (name: keyof typeof action.input.shape): string =>
+  action.input.shape[name].description ?? "";
 
 export const wake: Verb = {
   name: "wake",
@@ -28,9 +28,13 @@ export const wake: Verb = {
   ],
   options: [
     new Option("--message <text>", "what it is told; - reads it from standard input"),
+    new Option("--delay <time>", described("delay")),
     new Option("--at <time>", "or when: 17:30, 2030-01-31T09:00 (local time), 2030-01-31T09:00:00Z"),
-    ...options.filter((option) => !own.includes(option.attributeName())),
+    new Option("--expires-in <time>", described("expiresIn")),
     new Option("--now", "say it to a live session at once, without waiting for the end of what it does"),
+    ...options.filter((option) => ["revive", "model"].includes(option.attributeName())),
+    // As the other surfaces spell it.
+    ...options.filter((option) => option.attributeName() === "when").map((option) => option.hideHelp()),
     intentOption,
   ],
   notes: `coven wake 1b4e28ba --message "the build is done; now deploy"

@@ -8,6 +8,7 @@ import {
   checkedModel,
   fitsArgument,
 } from "./launch-arguments.ts";
+import { claudeHookArgs, signOfClaudeHook } from "./claude-hooks.ts";
 import type { Harness, LaunchMode, LaunchPlan, LaunchRequest, Permission, ToolServer } from "./harness.ts";
 
 const modes: readonly LaunchMode[] = ["interactive", "nonInteractive", "stream"];
@@ -24,6 +25,7 @@ export const claude: Harness = {
   resumes: () => true,
   message,
   screens: claudeScreens,
+  signOfHook: signOfClaudeHook,
 };
 
 function plan(request: LaunchRequest): LaunchPlan {
@@ -47,12 +49,14 @@ function interactive(request: LaunchRequest): LaunchPlan {
       ...conversationArgs(request),
       ...permissionArgs(request, permission),
       ...commonArgs(request),
+      ...claudeHookArgs(request.hook),
       ...promptArgs(prompt),
     ],
     transport: "pty",
     stdin: undefined,
     format: undefined,
     harnessSessionId: request.conversation.id,
+    ...saysUnknown(request),
   };
 }
 
@@ -98,6 +102,7 @@ function structured(request: LaunchRequest, { first, last, stdin }: Differences)
     stdin,
     format: "claude",
     harnessSessionId: conversation.id,
+    ...saysUnknown(request),
   };
 }
 
@@ -135,6 +140,12 @@ function conversationArgs({ conversation }: LaunchRequest): string[] {
   const id = checkedConversationId(conversation.id);
   return conversation.kind === "resume" ? ["--resume", id] : ["--session-id", id];
 }
+
+/** Measured with 2.1.197: the same words in every mode. */
+const saysUnknown = ({
+  conversation: { kind, id },
+}: LaunchRequest): Pick<LaunchPlan, "unknownConversation"> =>
+  kind === "resume" ? { unknownConversation: [`No conversation found with session ID: ${id}`] } : {};
 
 function commonArgs({ addDirs, model }: LaunchRequest): string[] {
   return [

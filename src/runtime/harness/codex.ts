@@ -8,6 +8,7 @@ import {
   checkedModel,
   fitsArgument,
 } from "./launch-arguments.ts";
+import { codexHookArgs, signOfCodexHook } from "./codex-hooks.ts";
 import type { Harness, LaunchMode, LaunchPlan, LaunchRequest, Permission } from "./harness.ts";
 
 const modes: readonly LaunchMode[] = ["interactive", "nonInteractive"];
@@ -25,6 +26,7 @@ export const codex: Harness = {
   // `codex exec` reads its standard input to the end and only then begins: it cannot be spoken to in turns.
   message: undefined,
   screens: codexScreens,
+  signOfHook: signOfCodexHook,
 };
 
 function plan(request: LaunchRequest): LaunchPlan {
@@ -44,6 +46,7 @@ function interactive(request: LaunchRequest): LaunchPlan {
       ...(permission === undefined ? addDirArgs(addDirs) : newSandboxArgs(permission, addDirs)),
       ...modelArgs(request),
       ...toolServerArgs(request),
+      ...codexHookArgs(request.hook),
       ...(conversation.kind === "resume" ? [checkedConversationId(conversation.id)] : []),
       ...(prompt === "" ? [] : ["--", prompt]),
     ],
@@ -51,6 +54,7 @@ function interactive(request: LaunchRequest): LaunchPlan {
     stdin: undefined,
     format: undefined,
     harnessSessionId: knownId(request),
+    ...saysUnknown(request),
   };
 }
 
@@ -77,6 +81,7 @@ function nonInteractive(request: LaunchRequest): LaunchPlan {
     stdin: asArgument ? undefined : prompt,
     format: "codex",
     harnessSessionId: knownId(request),
+    ...saysUnknown(request),
   };
 }
 
@@ -136,3 +141,13 @@ const setting = (key: string, value: unknown): string[] => ["-c", `${key}=${JSON
 /** No flag chooses a new thread's id; it is read from the output (`thread.started`). */
 const knownId = ({ conversation }: LaunchRequest): string | undefined =>
   conversation.kind === "resume" ? conversation.id : undefined;
+
+/** Measured with 0.169.0: `codex exec` says the first, the TUI the second. */
+const saysUnknown = ({
+  conversation: { kind, id },
+}: LaunchRequest): Pick<LaunchPlan, "unknownConversation"> =>
+  kind === "resume"
+    ? {
+        unknownConversation: [`no rollout found for thread id ${id}`, `No saved session found with ID ${id}`],
+      }
+    : {};

@@ -75,5 +75,6 @@ function harnessOf(declaration: AdapterDeclaration, source: string): Harness {
     resumes: (mode) => mode === "nonInteractive" && canResume(declaration),
     message: undefined,
     screens: undefined,
+    signOfHook: undefined,
   };
 }
