@@ -1,12 +1,20 @@
 /** The smallest parts of Cast Codes: characters, names and quotes. Each reads on from a place and never looks back. */
 
+/** For what is not ASCII; the rest is told by its number, since these are asked for every character of a name. */
+const anySpace = /\s/;
+const anyOpening = /[\p{Ps}\p{Pi}]/u;
+const anyClosing = /[\p{Pe}\p{Pf}\p{Po}]/u;
+const anyLetter = /\p{L}/u;
+/** Marks too: many scripts write vowels with them. */
+const anyNamePart = /[\p{L}\p{M}\p{Nd}]/u;
+
 /** Words of the grammar: as names they need quotes. */
 const reserved: ReadonlySet<string> = new Set(["delegate", "broadcast", "handoff", "resume"]);
 
 export const isReserved = (word: string): boolean => reserved.has(word.toLowerCase());
 
 export const isSpace = (code: number): boolean =>
-  code <= 127 ? code === 32 || (code >= 9 && code <= 13) : /\s/.test(String.fromCharCode(code));
+  code <= 127 ? code === 32 || (code >= 9 && code <= 13) : anySpace.test(String.fromCharCode(code));
 
 const isBlank = (code: number): boolean => isSpace(code) && !isLineBreak(code);
 const isLineBreak = (code: number): boolean => code === 10 || code === 13;
@@ -19,17 +27,17 @@ const closers: ReadonlyMap<string, string> = new Map([
   ["{", "}"],
 ]);
 
-export const isOpeningBracket = (code: number): boolean => closers.has(String.fromCharCode(code));
+export const isOpeningBracket = (code: number): boolean => code === 40 || code === 91 || code === 123;
 
 /** Behind `~?` or `~>` these can only be about to name something, if not as the grammar wants it. */
 export const isOpening = (code: number): boolean =>
-  code <= 127 ? code === 39 || isOpeningBracket(code) : /[\p{Ps}\p{Pi}]/u.test(String.fromCharCode(code));
+  code <= 127 ? code === 39 || isOpeningBracket(code) : anyOpening.test(String.fromCharCode(code));
 
 /** Ends a phrase: a code may stand directly before it. */
 export const isClosing = (code: number): boolean =>
   code <= 127
     ? ".,;:!?)]}'\"".includes(String.fromCharCode(code))
-    : /[\p{Pe}\p{Pf}\p{Po}]/u.test(String.fromCharCode(code));
+    : anyClosing.test(String.fromCharCode(code));
 
 /** With one of these a bare name would go on if it might hold them: a path, an address, a version. */
 export const goesOn = (code: number): boolean =>
@@ -82,11 +90,10 @@ export const isBareName = (name: string): boolean =>
 const isLetter = (code: number): boolean =>
   code <= 127
     ? (code >= 97 && code <= 122) || (code >= 65 && code <= 90)
-    : /\p{L}/u.test(String.fromCodePoint(code));
+    : anyLetter.test(String.fromCodePoint(code));
 
-/** Marks too: many scripts write vowels with them. */
 export const isLetterOrDigit = (code: number): boolean =>
-  code <= 127 ? isLetter(code) || isDigit(code) : /[\p{L}\p{M}\p{Nd}]/u.test(String.fromCodePoint(code));
+  code <= 127 ? isLetter(code) || isDigit(code) : anyNamePart.test(String.fromCodePoint(code));
 
 const dash = 45;
 const dot = 46;

@@ -72,7 +72,7 @@ function unquotedEnd(text: string, code: { start: number; from: number; end: num
 
 /** One backslash before a tilde, or before a quote that would have begun a quoted text, is not of the text. */
 const unescaped = (raw: string): string =>
-  (raw.startsWith('\\"') ? raw.slice(1) : raw).replaceAll("\\~", "~");
+  raw.includes("\\") ? (raw.startsWith('\\"') ? raw.slice(1) : raw).replaceAll("\\~", "~") : raw;
 
 /** The code in its shortest form that says the same wherever it stands; that is why texts get quotes. */
 export function printCastCode(code: CastCode): string {
