@@ -1,4 +1,5 @@
 /** What the grammar of docs/CAST-CODES.md says of each text; the table there and this one change together. */
+import { readFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { describe, expect, it } from "vitest";
 import { type CastCode, parseCastText, printCastCode } from "../../src/capabilities/cast-code.ts";
@@ -127,6 +128,7 @@ const texts: readonly Row[] = [
     delegate("cody", "fix ~/notes and ~user and ~5 and ~~x~~ and a~b"),
   ],
   ["~cody: see http://x.y/~z: it", delegate("cody", "see http://x.y/~z: it")],
+  ['~cody: \\"foo" is misspelled', delegate("cody", '"foo" is misspelled')],
   ["~cody: x: y: z", delegate("cody", "x: y: z")],
   ["~cody: 🎉 ship", delegate("cody", "🎉 ship")],
   ["~cody: \ud83d", delegate("cody", "\ud83d")],
@@ -400,6 +402,29 @@ describe("the place of a code", () => {
   });
 });
 
+describe("the document", () => {
+  const file = new URL("../../docs/CAST-CODES.md", import.meta.url);
+  const [, examples = ""] = readFileSync(file, "utf8").split("## Examples");
+  const rows = [...examples.matchAll(/^\| `(.*?)` +\| (.*?) +\|$/gm)].map(([, text = "", says = ""]) => ({
+    text,
+    says,
+  }));
+
+  it.each(rows)("says of $text what the parser does", ({ text, says }) => {
+    const { codes, problems } = parseCastText(text);
+    const found = codes.map(({ code }) => `\`${printCastCode(code)}\``).join(" and ");
+    const wanted = problems.map(
+      ({ offset, expected }) => `at ${offset}: ${expected.replaceAll("\\", "\\\\")}`,
+    );
+    expect(says).toBe([found, ...wanted].filter((part) => part !== "").join(", ") || "prose");
+  });
+
+  it("has examples of every kind of code, of problems and of prose", () => {
+    expect(rows.length).toBeGreaterThan(30);
+    expect(new Set(rows.flatMap(({ text }) => meanings(text).map(({ kind }) => kind))).size).toBe(6);
+  });
+});
+
 describe("a printed code", () => {
   it.each([
     [status(), "~?"],
@@ -492,6 +517,9 @@ const parts = [
     "sage",
     '"Nova Star"',
     "sage: ",
+    " ~cody: ",
+    " ~cody: ",
+    "~sage: ",
     "delegate",
     " ~delegate:",
     "~broadcast",
@@ -640,4 +668,4 @@ describe("a very long text", () => {
 });
 
 /** Some look-aheads read blanks again, names are tested, cut out and compared; none may be read once per code. */
-const readsPerCharacterMax = 12;
+const readsPerCharacterMax = 8;
