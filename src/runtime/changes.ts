@@ -1,0 +1,360 @@
+/** What happened in a project between two moments: its commits, and every file that is another now. */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { basename, isAbsolute, join, relative, resolve } from "node:path";
+import { Failure } from "../errors.ts";
+import { type GitOptions, listed, pathBytes, plainDiff, runGit, shownPath } from "./git.ts";
+import { type NoRepository, type Operation, type Repository, locateRepository } from "./git-repository.ts";
+import {
+  GitTrouble,
+  type KeptIndex,
+  type RawChange,
+  currentTree,
+  notedBytes,
+  ours,
+  rawChanges,
+} from "./kept-index.ts";
+import { type PatchSection, readPatch } from "./patch.ts";
+
+/** Files told of one by one; the others are in the sums. */
+const filesMax = 1000;
+/** Of one file's diff, bytes: some 1,000 lines, so that a generated file does not hide the others. */
+const fileDiffBytesMax = 64_000;
+/** Subjects of commits, and characters of each. */
+const subjectsMax = 50;
+const subjectCharactersMax = 200;
+/** Added and deleted files that are compared for renames: every one with every other. */
+const renamesMax = 400;
+
+/** Small, and plain JSON: it is stored with the session. */
+export type Snapshot = ProjectState | NoRepository;
+
+export interface ProjectState {
+  readonly kind: "git";
+  readonly directory: string;
+  readonly at: string;
+  readonly head: string | null;
+  readonly branch: string | null;
+  readonly operation: Operation | null;
+  /** Of the directory, with what is not committed and not tracked. */
+  readonly tree: string;
+}
+
+export interface FileChange {
+  readonly path: string;
+  /** Of a renamed one, what it was called. */
+  readonly from?: string;
+  readonly status: "added" | "modified" | "deleted" | "renamed";
+  /** Null where there are no lines to count. */
+  readonly insertions: number | null;
+  readonly deletions: number | null;
+  readonly diff?: string;
+  /** The diff goes on. */
+  readonly truncated?: true;
+  /** Why there is no diff. `ignored`: the file is there, but no longer counts. */
+  readonly omitted?: "binary" | "large" | "deleted" | "ignored" | "submodule" | "limit";
+}
+
+type Moment = Omit<ProjectState, "kind" | "directory">;
+
+export interface ProjectChanges {
+  readonly kind: "changes";
+  readonly before: Moment;
+  readonly after: Moment;
+  /** Made in between and part of what is checked out now; null if git has forgotten where it began. */
+  readonly commits: {
+    readonly count: number;
+    readonly newest: readonly { readonly hash: string; readonly subject: string }[];
+  } | null;
+  readonly files: readonly FileChange[];
+  readonly filesTotal: number;
+  readonly insertions: number;
+  readonly deletions: number;
+  /** Files or diffs were left out for their number or size. */
+  readonly truncated: boolean;
+}
+
+export interface ChangesAsked {
+  readonly before: Snapshot;
+  /** By default, now. */
+  readonly after?: Snapshot;
+  /** A file or folder, from the project's directory on or absolute. */
+  readonly path?: string;
+  /** Of all diffs. */
+  readonly maxBytes: number;
+}
+
+export class Changes {
+  readonly #root: string;
+  readonly #env: NodeJS.ProcessEnv | undefined;
+  /** One of a project after the other, for they share its index. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+
+  /** `root`: a folder of this daemon alone, open to nobody else, for it holds copies of files. */
+  constructor({ root, env }: { root: string; env?: NodeJS.ProcessEnv }) {
+    this.#root = root;
+    this.#env = env;
+  }
+
+  /** The state of the project in an existing directory. Writes nothing there. */
+  async snapshot(directory: string): Promise<Snapshot> {
+    const repository = await locateRepository(directory, this.#env);
+    if (repository.kind === "none") return repository;
+    const kept = this.#keptOf(repository);
+    return this.#inTurn(kept.folder, async () => {
+      mkdirSync(kept.folder, { recursive: true, mode: 0o700 });
+      try {
+        const { head, branch, operation } = repository;
+        const at = new Date().toISOString();
+        return { kind: "git", directory, at, head, branch, operation, tree: await currentTree(kept) };
+      } catch (error) {
+        if (error instanceof GitTrouble)
+          return { kind: "none", reason: `git could not read the work tree: ${error.message}` };
+        throw error;
+      }
+    });
+  }
+
+  async between({ before, after, path, maxBytes }: ChangesAsked): Promise<ProjectChanges | NoRepository> {
+    if (before.kind === "none") return before;
+    const now = after ?? (await this.snapshot(before.directory));
+    if (now.kind === "none") return now;
+    const repository = await locateRepository(before.directory, this.#env);
+    if (repository.kind === "none") return repository;
+    const kept = this.#keptOf(repository);
+    const asked = {
+      before,
+      after: now,
+      isNow: after === undefined,
+      pathspec: path === undefined ? [] : ["--", pathWithin(before.directory, path)],
+      maxBytes,
+    };
+    return this.#inTurn(kept.folder, async () => {
+      try {
+        const [files, commits] = await Promise.all([
+          filesBetween(kept, asked),
+          commitsBetween(kept, before, now),
+        ]);
+        return { kind: "changes", before: momentOf(before), after: momentOf(now), commits, ...files };
+      } catch (error) {
+        if (!(error instanceof GitTrouble)) throw error;
+        return { kind: "none", reason: `what was remembered of the project is gone: ${error.message}` };
+      }
+    });
+  }
+
+  /** Forgets what only snapshots of the directory were made of that are not wanted any more. */
+  async keepOnly(directory: string, wanted: readonly Snapshot[]): Promise<void> {
+    const folder = this.#folderOf(directory);
+    const trees = wanted.flatMap((each) => (each.kind === "git" ? [each.tree] : []));
+    await this.#inTurn(folder, async () => {
+      if (!existsSync(folder)) return;
+      const repository = trees.length === 0 ? undefined : await locateRepository(directory, this.#env);
+      if (trees.length === 0) rmSync(folder, { recursive: true });
+      else if (repository?.kind === "git") await forgetAllBut(this.#keptOf(repository), trees);
+    });
+  }
+
+  #keptOf(repository: Repository): KeptIndex {
+    return { repository, folder: this.#folderOf(repository.directory), env: this.#env };
+  }
+
+  #folderOf(directory: string): string {
+    const hash = createHash("sha256").update(directory).digest("hex").slice(0, 16);
+    return join(this.#root, `${basename(directory).slice(0, 40)}-${hash}`);
+  }
+
+  async #inTurn<T>(folder: string, work: () => Promise<T>): Promise<T> {
+    const turn = (this.#turns.get(folder) ?? Promise.resolve()).then(work, work);
+    this.#turns.set(folder, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(folder) === turn) this.#turns.delete(folder);
+    }
+  }
+}
+
+const momentOf = ({ at, head, branch, operation, tree }: ProjectState): Moment => ({
+  at,
+  head,
+  branch,
+  operation,
+  tree,
+});
+
+function pathWithin(directory: string, path: string): string {
+  const way = relative(directory, resolve(directory, path));
+  if (way !== ".." && !way.startsWith("../") && !isAbsolute(way)) return way === "" ? "." : way;
+  throw new Failure("invalid_request", `path ${path} is outside of the project ${directory}`, {
+    hint: "Pass a path from the project's directory on.",
+    details: { path, projectRoot: directory },
+  });
+}
+
+interface Compared {
+  readonly before: ProjectState;
+  readonly after: ProjectState;
+  readonly isNow: boolean;
+  readonly pathspec: readonly string[];
+  readonly maxBytes: number;
+}
+
+/** Trees of a directory are compared as if it were the top, whatever the repository's is. */
+function comparing(kept: KeptIndex): GitOptions {
+  const { gitDirectory, directory } = kept.repository;
+  const options = ours(kept);
+  return { ...options, variables: { ...options.variables, GIT_DIR: gitDirectory, GIT_WORK_TREE: directory } };
+}
+
+async function filesBetween(kept: KeptIndex, { before, after, isNow, pathspec, maxBytes }: Compared) {
+  if (before.tree === after.tree) {
+    return { files: [], filesTotal: 0, insertions: 0, deletions: 0, truncated: false };
+  }
+  const compare = ["diff-tree", "-r", "-M", `-l${renamesMax}`, ...plainDiff];
+  const trees = [before.tree, after.tree, ...pathspec];
+  const patch = readPatch({ fileBytesMax: Math.min(fileDiffBytesMax, maxBytes), bytesMax: maxBytes });
+  const [list, printed] = await Promise.all([
+    runGit([...compare, "-z", "--raw", "--numstat", ...trees], comparing(kept)),
+    runGit([...compare, "-p", "--diff-filter=d", ...trees], { ...comparing(kept), reader: patch.push }),
+  ]);
+  for (const answer of [list, printed]) if (answer.kind === "failed") throw new GitTrouble(answer.message);
+  const raw = rawChanges(list.output);
+  const counts = countsOf(list.output, raw);
+  const sections = sectionsOf(raw, patch.sections());
+  const all = raw.map((change, place): FileChange => {
+    const lines = counts[place] ?? noLines;
+    return fileChange({
+      change,
+      lines,
+      section: sections[place],
+      isThere: isNow && isStill(before.directory, change),
+    });
+  });
+  const sum = (of: "insertions" | "deletions"): number =>
+    all.reduce((total, file) => total + (file[of] ?? 0), 0);
+  return {
+    files: all.slice(0, filesMax),
+    filesTotal: all.length,
+    insertions: sum("insertions"),
+    deletions: sum("deletions"),
+    truncated:
+      all.length > filesMax || all.some((file) => file.truncated === true || file.omitted === "limit"),
+  };
+}
+
+interface Lines {
+  readonly insertions: number | null;
+  readonly deletions: number | null;
+}
+
+const noLines: Lines = { insertions: null, deletions: null };
+
+/** What `--numstat -z` says, in the order of the raw records it stands behind. */
+function countsOf(output: string, raw: readonly RawChange[]): Lines[] {
+  const fields = listed(output).slice(
+    raw.reduce((count, { from }) => count + (from === undefined ? 2 : 3), 0),
+  );
+  const counts: Lines[] = [];
+  for (let at = 0; at < fields.length; at += fields[at]?.endsWith("\t") === true ? 3 : 1) {
+    const [, added, deleted] = /^(\d+|-)\t(\d+|-)\t/.exec(fields[at] ?? "") ?? [];
+    const isText = added !== undefined && deleted !== undefined && added !== "-";
+    counts.push(isText ? { insertions: Number(added), deletions: Number(deleted) } : noLines);
+  }
+  return counts;
+}
+
+/** A file that became a link, or the other way round, is printed as deleted and as added. */
+function sectionsOf(
+  raw: readonly RawChange[],
+  sections: readonly PatchSection[],
+): (PatchSection | undefined)[] {
+  let next = 0;
+  return raw.map(({ status }) => {
+    if (status === "D") return undefined;
+    const own = sections.slice(next, next + (status === "T" ? 2 : 1));
+    next += status === "T" ? 2 : 1;
+    if (own.length === 0) return undefined;
+    return {
+      text: own.map(({ text }) => text).join(""),
+      isTruncated: own.some(({ isTruncated }) => isTruncated),
+    };
+  });
+}
+
+interface Told {
+  readonly change: RawChange;
+  readonly lines: Lines;
+  readonly section: PatchSection | undefined;
+  readonly isThere: boolean;
+}
+
+function fileChange({ change, lines, section, isThere }: Told): FileChange {
+  const common = {
+    path: shownPath(change.path),
+    ...(change.from === undefined ? {} : { from: shownPath(change.from) }),
+    status: statusOf(change),
+  };
+  const link = linkOf(change);
+  if (link !== undefined) return { ...common, ...noLines, omitted: link };
+  if (change.status === "D") return { ...common, ...lines, omitted: isThere ? "ignored" : "deleted" };
+  if (lines.insertions === null) return { ...common, ...lines, omitted: "binary" };
+  if (section === undefined || section.text === "") return { ...common, ...lines, omitted: "limit" };
+  const truncated = section.isTruncated ? { truncated: true as const } : {};
+  return { ...common, ...lines, diff: shownPath(section.text), ...truncated };
+}
+
+function statusOf({ status }: RawChange): FileChange["status"] {
+  if (status === "A" || status === "C") return "added";
+  if (status === "D") return "deleted";
+  return status === "R" ? "renamed" : "modified";
+}
+
+function linkOf({ oldMode, oldHash, newMode, newHash }: RawChange): "large" | "submodule" | undefined {
+  if (notedBytes(oldMode, oldHash) !== undefined || notedBytes(newMode, newHash) !== undefined)
+    return "large";
+  return oldMode === "160000" || newMode === "160000" ? "submodule" : undefined;
+}
+
+const isStill = (directory: string, { status, path }: RawChange): boolean =>
+  status === "D" && existsSync(Buffer.from(`${pathBytes(directory)}/${path}`, "latin1"));
+
+/** By their time, for a branch that was switched to, or a pull, brings others' commits. */
+async function commitsBetween(
+  kept: KeptIndex,
+  before: ProjectState,
+  after: ProjectState,
+): Promise<ProjectChanges["commits"]> {
+  if (after.head === null || after.head === before.head) return { count: 0, newest: [] };
+  const since = `--max-age=${Math.floor(Date.parse(before.at) / 1000)}`;
+  const range = [since, after.head, ...(before.head === null ? [] : [`^${before.head}`])];
+  const [counted, told] = await Promise.all([
+    runGit(["rev-list", "--count", ...range, "--"], comparing(kept)),
+    runGit(
+      ["log", `-n${subjectsMax}`, "--format=%H %s", "--encoding=UTF-8", ...range, "--"],
+      comparing(kept),
+    ),
+  ]);
+  if (counted.kind === "failed" || told.kind === "failed") return null;
+  const newest = told.output.split("\n").flatMap((line) => {
+    const [hash = "", subject] = [line.slice(0, line.indexOf(" ")), line.slice(line.indexOf(" ") + 1)];
+    return hash === "" ? [] : [{ hash, subject: shownPath(subject).slice(0, subjectCharactersMax) }];
+  });
+  return { count: Number(counted.output), newest };
+}
+
+/** Removes the objects of ours that none of the trees holds. They are written one in a file. */
+async function forgetAllBut(kept: KeptIndex, trees: readonly string[]): Promise<void> {
+  const walk = ["rev-list", "--objects", "--no-object-names", "--missing=allow-any", "--stdin"];
+  const held = await runGit(walk, { ...ours(kept), input: trees.map((tree) => `${tree}\n`).join("") });
+  // Nothing is forgotten where it is not known what is held.
+  if (held.kind === "failed") return;
+  const wanted = new Set(held.output.split("\n"));
+  const objects = join(kept.folder, "objects");
+  for (const start of readdirSync(objects).filter((name) => /^[0-9a-f]{2}$/.test(name))) {
+    for (const rest of readdirSync(join(objects, start)))
+      if (!wanted.has(start + rest)) rmSync(join(objects, start, rest));
+  }
+  // The index may name what is gone now, so it is begun again.
+  for (const name of readdirSync(kept.folder)) if (name.startsWith("index")) rmSync(join(kept.folder, name));
+}
