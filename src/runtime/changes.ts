@@ -211,7 +211,7 @@ async function filesBetween(kept: KeptIndex, { before, after, isNow, pathspec, m
   if (before.tree === after.tree) {
     return { files: [], filesTotal: 0, insertions: 0, deletions: 0, truncated: false };
   }
-  const compare = ["diff-tree", "-r", "-M", `-l${renamesMax}`, ...plainDiff];
+  const compare = ["diff-tree", "-r", "-M", `-l${renamesMax}`, "--ignore-submodules=none", ...plainDiff];
   const trees = [before.tree, after.tree, ...pathspec];
   const patch = readPatch({ fileBytesMax: Math.min(fileDiffBytesMax, maxBytes), bytesMax: maxBytes });
   const [list, printed] = await Promise.all([
@@ -256,7 +256,7 @@ function countsOf(output: string, raw: readonly RawChange[]): Lines[] {
     raw.reduce((count, { from }) => count + (from === undefined ? 2 : 3), 0),
   );
   const counts: Lines[] = [];
-  for (let at = 0; at < fields.length; at += fields[at]?.endsWith("\t") === true ? 3 : 1) {
+  for (let at = 0; at < fields.length; at += /^[\d-]+\t[\d-]+\t$/.test(fields[at] ?? "") ? 3 : 1) {
     const [, added, deleted] = /^(\d+|-)\t(\d+|-)\t/.exec(fields[at] ?? "") ?? [];
     const isText = added !== undefined && deleted !== undefined && added !== "-";
     counts.push(isText ? { insertions: Number(added), deletions: Number(deleted) } : noLines);
@@ -337,15 +337,24 @@ async function commitsBetween(
   ]);
   if (counted.kind === "failed" || told.kind === "failed") return null;
   const newest = told.output.split("\n").flatMap((line) => {
-    const [hash = "", subject] = [line.slice(0, line.indexOf(" ")), line.slice(line.indexOf(" ") + 1)];
-    return hash === "" ? [] : [{ hash, subject: shownPath(subject).slice(0, subjectCharactersMax) }];
+    const cut = line.indexOf(" ");
+    if (cut <= 0) return [];
+    const subject = shownPath(line.slice(cut + 1)).slice(0, subjectCharactersMax);
+    return [{ hash: line.slice(0, cut), subject }];
   });
   return { count: Number(counted.output), newest };
 }
 
 /** Removes the objects of ours that none of the trees holds. They are written one in a file. */
 async function forgetAllBut(kept: KeptIndex, trees: readonly string[]): Promise<void> {
-  const walk = ["rev-list", "--objects", "--no-object-names", "--missing=allow-any", "--stdin"];
+  const walk = [
+    "rev-list",
+    "--objects",
+    "--no-object-names",
+    "--ignore-missing",
+    "--missing=allow-any",
+    "--stdin",
+  ];
   const held = await runGit(walk, { ...ours(kept), input: trees.map((tree) => `${tree}\n`).join("") });
   // Nothing is forgotten where it is not known what is held.
   if (held.kind === "failed") return;

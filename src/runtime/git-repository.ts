@@ -101,8 +101,7 @@ export async function locateRepository(
 }
 
 function whyNone(directory: string, { why, message }: GitFailed): string {
-  if (why === "missing") return "git is not on the daemon's PATH";
-  if (/not a git repository/.test(message)) return `${directory} is no git repository`;
+  if (why === "exit" && /not a git repository/.test(message)) return `${directory} is no git repository`;
   return message;
 }
 

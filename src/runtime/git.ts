@@ -114,7 +114,9 @@ export const runGit = (args: readonly string[], options: GitOptions): Promise<Gi
     child.on("error", (error) => {
       clearTimeout(timer);
       if (!existsSync(directory)) failed("no-directory", `${directory} does not exist`);
-      else failed("missing", `git cannot be started: ${error.message}`);
+      else if ("code" in error && error.code === "ENOENT")
+        failed("missing", "git is not on the daemon's PATH");
+      else failed("exit", `git cannot be started: ${error.message}`);
     });
     child.on("close", (code, signal) => {
       clearTimeout(timer);
@@ -134,7 +136,7 @@ function gitEnvironment({ env = process.env, variables, config = [] }: GitOption
     [`GIT_CONFIG_VALUE_${index}`, value],
   ]);
   return {
-    ...Object.fromEntries(own),
+    ...(Object.fromEntries(own) satisfies NodeJS.ProcessEnv),
     ...safeVariables,
     ...variables,
     ...Object.fromEntries(settings),

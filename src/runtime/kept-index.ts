@@ -188,7 +188,9 @@ async function sorted(kept: KeptIndex, differences: readonly Difference[]) {
   let copiedBytes = 0;
   for (let at = 0; at < differences.length; at += looksAtOnce) {
     const some = differences.slice(at, at + looksAtOnce);
-    const looks = await Promise.all(some.map(({ path, isGone }) => (isGone ? "gone" : look(kept, path))));
+    const looks = await Promise.all(
+      some.map(({ path, isGone }) => (isGone ? Promise.resolve("gone" as const) : look(kept, path))),
+    );
     for (const [place, found] of looks.entries()) {
       const difference = some[place];
       if (difference === undefined) continue;
