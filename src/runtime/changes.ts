@@ -3,29 +3,14 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { basename, isAbsolute, join, relative, resolve } from "node:path";
 import { Failure } from "../errors.ts";
-import { type GitOptions, listed, pathBytes, plainDiff, runGit, shownPath } from "./git.ts";
+import { type Compared, type FileChange, filesBetween } from "./file-changes.ts";
+import { runGit, shownPath } from "./git.ts";
 import { type NoRepository, type Operation, type Repository, locateRepository } from "./git-repository.ts";
-import {
-  GitTrouble,
-  type KeptIndex,
-  type RawChange,
-  currentTree,
-  notedBytes,
-  ours,
-  rawChanges,
-} from "./kept-index.ts";
-import { type PatchSection, readPatch } from "./patch.ts";
+import { GitTrouble, type KeptIndex, comparing, currentTree, ours } from "./kept-index.ts";
 
-/** Files told of one by one; the others are in the sums. */
-const filesMax = 1000;
-/** Of one file's diff, bytes: some 1,000 lines, so that a generated file does not hide the others. */
-const fileDiffBytesMax = 64_000;
 /** Subjects of commits, and characters of each. */
 const subjectsMax = 50;
 const subjectCharactersMax = 200;
-/** Added and deleted files that are compared for renames: every one with every other. */
-const renamesMax = 400;
-
 /** Small, and plain JSON: it is stored with the session. */
 export type Snapshot = ProjectState | NoRepository;
 
@@ -38,21 +23,6 @@ export interface ProjectState {
   readonly operation: Operation | null;
   /** Of the directory, with what is not committed and not tracked. */
   readonly tree: string;
-}
-
-export interface FileChange {
-  readonly path: string;
-  /** Of a renamed one, what it was called. */
-  readonly from?: string;
-  readonly status: "added" | "modified" | "deleted" | "renamed";
-  /** Null where there are no lines to count. */
-  readonly insertions: number | null;
-  readonly deletions: number | null;
-  readonly diff?: string;
-  /** The diff goes on. */
-  readonly truncated?: true;
-  /** Why there is no diff. `ignored`: the file is there, but no longer counts. */
-  readonly omitted?: "binary" | "large" | "deleted" | "ignored" | "submodule" | "limit";
 }
 
 type Moment = Omit<ProjectState, "kind" | "directory">;
@@ -122,9 +92,9 @@ export class Changes {
     const repository = await locateRepository(before.directory, this.#env);
     if (repository.kind === "none") return repository;
     const kept = this.#keptOf(repository);
-    const asked = {
-      before,
-      after: now,
+    const asked: Compared = {
+      before: before.tree,
+      after: now.tree,
       isNow: after === undefined,
       pathspec: path === undefined ? [] : ["--", pathWithin(before.directory, path)],
       maxBytes,
@@ -191,133 +161,6 @@ function pathWithin(directory: string, path: string): string {
     details: { path, projectRoot: directory },
   });
 }
-
-interface Compared {
-  readonly before: ProjectState;
-  readonly after: ProjectState;
-  readonly isNow: boolean;
-  readonly pathspec: readonly string[];
-  readonly maxBytes: number;
-}
-
-/** Trees of a directory are compared as if it were the top, whatever the repository's is. */
-function comparing(kept: KeptIndex): GitOptions {
-  const { gitDirectory, directory } = kept.repository;
-  const options = ours(kept);
-  return { ...options, variables: { ...options.variables, GIT_DIR: gitDirectory, GIT_WORK_TREE: directory } };
-}
-
-async function filesBetween(kept: KeptIndex, { before, after, isNow, pathspec, maxBytes }: Compared) {
-  if (before.tree === after.tree) {
-    return { files: [], filesTotal: 0, insertions: 0, deletions: 0, truncated: false };
-  }
-  const compare = ["diff-tree", "-r", "-M", `-l${renamesMax}`, "--ignore-submodules=none", ...plainDiff];
-  const trees = [before.tree, after.tree, ...pathspec];
-  const patch = readPatch({ fileBytesMax: Math.min(fileDiffBytesMax, maxBytes), bytesMax: maxBytes });
-  const [list, printed] = await Promise.all([
-    runGit([...compare, "-z", "--raw", "--numstat", ...trees], comparing(kept)),
-    runGit([...compare, "-p", "--diff-filter=d", ...trees], { ...comparing(kept), reader: patch.push }),
-  ]);
-  for (const answer of [list, printed]) if (answer.kind === "failed") throw new GitTrouble(answer.message);
-  const raw = rawChanges(list.output);
-  const counts = countsOf(list.output, raw);
-  const sections = sectionsOf(raw, patch.sections());
-  const all = raw.map((change, place): FileChange => {
-    const lines = counts[place] ?? noLines;
-    return fileChange({
-      change,
-      lines,
-      section: sections[place],
-      isThere: isNow && isStill(before.directory, change),
-    });
-  });
-  const sum = (of: "insertions" | "deletions"): number =>
-    all.reduce((total, file) => total + (file[of] ?? 0), 0);
-  return {
-    files: all.slice(0, filesMax),
-    filesTotal: all.length,
-    insertions: sum("insertions"),
-    deletions: sum("deletions"),
-    truncated:
-      all.length > filesMax || all.some((file) => file.truncated === true || file.omitted === "limit"),
-  };
-}
-
-interface Lines {
-  readonly insertions: number | null;
-  readonly deletions: number | null;
-}
-
-const noLines: Lines = { insertions: null, deletions: null };
-
-/** What `--numstat -z` says, in the order of the raw records it stands behind. */
-function countsOf(output: string, raw: readonly RawChange[]): Lines[] {
-  const fields = listed(output).slice(
-    raw.reduce((count, { from }) => count + (from === undefined ? 2 : 3), 0),
-  );
-  const counts: Lines[] = [];
-  for (let at = 0; at < fields.length; at += /^[\d-]+\t[\d-]+\t$/.test(fields[at] ?? "") ? 3 : 1) {
-    const [, added, deleted] = /^(\d+|-)\t(\d+|-)\t/.exec(fields[at] ?? "") ?? [];
-    const isText = added !== undefined && deleted !== undefined && added !== "-";
-    counts.push(isText ? { insertions: Number(added), deletions: Number(deleted) } : noLines);
-  }
-  return counts;
-}
-
-/** A file that became a link, or the other way round, is printed as deleted and as added. */
-function sectionsOf(
-  raw: readonly RawChange[],
-  sections: readonly PatchSection[],
-): (PatchSection | undefined)[] {
-  let next = 0;
-  return raw.map(({ status }) => {
-    if (status === "D") return undefined;
-    const own = sections.slice(next, next + (status === "T" ? 2 : 1));
-    next += status === "T" ? 2 : 1;
-    if (own.length === 0) return undefined;
-    return {
-      text: own.map(({ text }) => text).join(""),
-      isTruncated: own.some(({ isTruncated }) => isTruncated),
-    };
-  });
-}
-
-interface Told {
-  readonly change: RawChange;
-  readonly lines: Lines;
-  readonly section: PatchSection | undefined;
-  readonly isThere: boolean;
-}
-
-function fileChange({ change, lines, section, isThere }: Told): FileChange {
-  const common = {
-    path: shownPath(change.path),
-    ...(change.from === undefined ? {} : { from: shownPath(change.from) }),
-    status: statusOf(change),
-  };
-  const link = linkOf(change);
-  if (link !== undefined) return { ...common, ...noLines, omitted: link };
-  if (change.status === "D") return { ...common, ...lines, omitted: isThere ? "ignored" : "deleted" };
-  if (lines.insertions === null) return { ...common, ...lines, omitted: "binary" };
-  if (section === undefined || section.text === "") return { ...common, ...lines, omitted: "limit" };
-  const truncated = section.isTruncated ? { truncated: true as const } : {};
-  return { ...common, ...lines, diff: shownPath(section.text), ...truncated };
-}
-
-function statusOf({ status }: RawChange): FileChange["status"] {
-  if (status === "A" || status === "C") return "added";
-  if (status === "D") return "deleted";
-  return status === "R" ? "renamed" : "modified";
-}
-
-function linkOf({ oldMode, oldHash, newMode, newHash }: RawChange): "large" | "submodule" | undefined {
-  if (notedBytes(oldMode, oldHash) !== undefined || notedBytes(newMode, newHash) !== undefined)
-    return "large";
-  return oldMode === "160000" || newMode === "160000" ? "submodule" : undefined;
-}
-
-const isStill = (directory: string, { status, path }: RawChange): boolean =>
-  status === "D" && existsSync(Buffer.from(`${pathBytes(directory)}/${path}`, "latin1"));
 
 /** By their time, for a branch that was switched to, or a pull, brings others' commits. */
 async function commitsBetween(

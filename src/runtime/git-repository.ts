@@ -143,3 +143,9 @@ async function foreignFilters(place: { directory: string; env?: NodeJS.ProcessEn
     }),
   );
 }
+
+/** The top of the work tree. */
+export function topOf({ directory, prefix }: Repository): string {
+  const depth = prefix.split("/").length - 1;
+  return depth === 0 ? directory : directory.split("/").slice(0, -depth).join("/") || "/";
+}

@@ -132,11 +132,11 @@ export const runGit = (args: readonly string[], options: GitOptions): Promise<Gi
 function gitEnvironment({ env = process.env, variables, config = [] }: GitOptions): NodeJS.ProcessEnv {
   const own = Object.entries(env).filter(([name]) => !/^(?:GIT_|SSH_ASKPASS$|LC_ALL$|LANGUAGE$)/.test(name));
   const settings = [...safeConfig, ...config].flatMap(([key, value], index) => [
-    [`GIT_CONFIG_KEY_${index}`, key],
-    [`GIT_CONFIG_VALUE_${index}`, value],
+    [`GIT_CONFIG_KEY_${index}`, key] as const,
+    [`GIT_CONFIG_VALUE_${index}`, value] as const,
   ]);
   return {
-    ...(Object.fromEntries(own) satisfies NodeJS.ProcessEnv),
+    ...Object.fromEntries(own),
     ...safeVariables,
     ...variables,
     ...Object.fromEntries(settings),

@@ -6,9 +6,6 @@
  * The index is begun as a copy of the user's, which knows the size and time of every file, and kept: the next time
  * only what changed since is read. At every time it holds what the user's index holds and every file that is not
  * ignored, as the files are.
- *
- * What is too large to be copied is noted: as the link that git keeps of a submodule, whose hash needs no object,
- * made of the file's size and time, so that two trees differ where such a file does.
  */
 import {
   copyFileSync,
@@ -20,14 +17,14 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { access, constants, lstat } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { type GitOptions, listed, plainDiff, runGit, shownPath } from "./git.ts";
-import type { Repository } from "./git-repository.ts";
+import { type Repository, topOf } from "./git-repository.ts";
+import { look } from "./noted-file.ts";
 
 /** Larger files are noted, bytes: sources are smaller, and a copy of each version of a larger one would add up. */
-export const fileBytesMax = 10_000_000;
+const fileBytesMax = 10_000_000;
 /** What one snapshot copies at most, bytes and files: some seconds, when somebody forgot to ignore a folder. */
 const copiedBytesMax = 128_000_000;
 const copiedFilesMax = 20_000;
@@ -189,7 +186,9 @@ async function sorted(kept: KeptIndex, differences: readonly Difference[]) {
   for (let at = 0; at < differences.length; at += looksAtOnce) {
     const some = differences.slice(at, at + looksAtOnce);
     const looks = await Promise.all(
-      some.map(({ path, isGone }) => (isGone ? Promise.resolve("gone" as const) : look(kept, path))),
+      some.map(({ path, isGone }) =>
+        isGone ? Promise.resolve("gone" as const) : look(kept.repository, path),
+      ),
     );
     for (const [place, found] of looks.entries()) {
       const difference = some[place];
@@ -214,42 +213,6 @@ async function sorted(kept: KeptIndex, differences: readonly Difference[]) {
   return { removals, notes, additions };
 }
 
-type Look =
-  "gone" | "small" | { readonly hash: string; readonly bytes: number; readonly isReadable: boolean };
-
-/** `small`: what git stores by name, a symbolic link or a repository in the project. */
-async function look({ repository }: KeptIndex, path: string): Promise<Look> {
-  const file = Buffer.from(`${Buffer.from(topOf(repository)).toString("latin1")}/${path}`, "latin1");
-  try {
-    const stat = await lstat(file);
-    if (stat.isSymbolicLink()) return "small";
-    if (stat.isDirectory()) return existsSync(Buffer.concat([file, Buffer.from("/.git")])) ? "small" : "gone";
-    if (!stat.isFile()) return "gone";
-    const isReadable = await access(file, constants.R_OK).then(
-      () => true,
-      () => false,
-    );
-    return { hash: noteOf(repository, stat), bytes: stat.size, isReadable };
-  } catch {
-    return "gone"; // removed since git looked, or behind a folder that this user cannot enter
-  }
-}
-
-/** Twelve zeros, which no real hash begins with, then size and time: 14 hexadecimal digits each. */
-const noteForm = /^0{12}([0-9a-f]{14})([0-9a-f]{14})0*$/;
-
-function noteOf({ format }: Repository, { size, mtimeMs }: { size: number; mtimeMs: number }): string {
-  const digits = (value: number): string =>
-    Math.floor(Math.abs(value)).toString(16).padStart(14, "0").slice(-14);
-  return `${"0".repeat(12)}${digits(size)}${digits(mtimeMs + 1)}`.padEnd(format === "sha1" ? 40 : 64, "0");
-}
-
-/** Whether the entry of a tree stands for a file that was only noted, and its size. */
-export function notedBytes(mode: string, hash: string): number | undefined {
-  const size = mode === "160000" ? noteForm.exec(hash)?.[1] : undefined;
-  return size === undefined ? undefined : Number.parseInt(size, 16);
-}
-
 /** Answers what git would not take: a file that vanished or changed while it was read, a repository without commits. */
 async function add(kept: KeptIndex, paths: readonly string[]): Promise<string[]> {
   if (paths.length === 0) return [];
@@ -272,7 +235,9 @@ async function notedOrGone(
   kept: KeptIndex,
   paths: readonly string[],
 ): Promise<[string[], Map<string, string>]> {
-  const looks = await Promise.all(paths.map(async (path) => [path, await look(kept, path)] as const));
+  const looks = await Promise.all(
+    paths.map(async (path) => [path, await look(kept.repository, path)] as const),
+  );
   const gone = looks.filter(([, found]) => typeof found === "string").map(([path]) => path);
   const noted = looks.flatMap(([path, found]) =>
     typeof found === "string" ? [] : [[path, found.hash] as const],
@@ -339,15 +304,17 @@ export function ours(kept: KeptIndex): GitOptions {
   };
 }
 
+/** Trees of a directory are compared as if it were the top, whatever the repository's is. */
+export function comparing(kept: KeptIndex): GitOptions {
+  const { gitDirectory, directory } = kept.repository;
+  const options = ours(kept);
+  return { ...options, variables: { ...options.variables, GIT_DIR: gitDirectory, GIT_WORK_TREE: directory } };
+}
+
 async function git(args: readonly string[], options: GitOptions): Promise<string> {
   const answer = await runGit(args, options);
   if (answer.kind === "failed") throw new GitTrouble(answer.message);
   return answer.output;
-}
-
-export function topOf({ directory, prefix }: Repository): string {
-  const depth = prefix.split("/").length - 1;
-  return depth === 0 ? directory : directory.split("/").slice(0, -depth).join("/") || "/";
 }
 
 const joined = (paths: readonly string[]): string => paths.map((path) => `${path}\0`).join("");

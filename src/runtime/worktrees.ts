@@ -3,19 +3,22 @@
  * is removed is only what was made here, and only when nothing would be lost, or when the caller says so all the same.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative } from "node:path";
 import { Failure } from "../errors.ts";
-import { type GitAnswer, type GitOptions, listed, runGit, shownPath } from "./git.ts";
+import { type GitOptions, listed, runGit, shownPath } from "./git.ts";
 import { locateRepository } from "./git-repository.ts";
-import { copyIndex } from "./kept-index.ts";
+import {
+  type WorktreeState,
+  done,
+  notAWorktree,
+  ownCommits,
+  whatIsLost,
+  worktreeState,
+} from "./worktree-state.ts";
 
 /** How long a checkout may take, ms: a large repository on a slow disk. */
 const checkoutMsMax = 300_000;
-/** Paths named of what would be lost; the rest is counted. */
-const namedMax = 20;
-
 const namePattern = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?$/;
 
 export interface WorktreeAsked {
@@ -52,12 +55,13 @@ export async function createWorktree({ repository, place, name, env }: WorktreeA
   const branch = `coven/${name}`;
   const git: GitOptions = { directory: repository, timeoutMs: checkoutMsMax, ...(env ? { env } : {}) };
   if (existsSync(place)) throw taken(`${place} exists already`, { place });
+  const startedAt = Math.floor(Date.now() / 1000);
   mkdirSync(dirname(place), { recursive: true, mode: 0o700 });
   // Git itself refuses what cannot be, so that the usual case costs one command.
   const added = await runGit(["worktree", "add", "--quiet", "--no-guess-remote", "-b", branch, place], git);
   if (added.kind === "failed") {
     const whyNot = await refusal(git, branch, added.message);
-    if (whyNot === undefined || !isOthers(whyNot)) await undo(git, place, branch);
+    if (whyNot === undefined) await undo(git, { place, branch, startedAt });
     throw (
       whyNot ??
       new Failure("launch_failed", `git could not make the worktree ${place}: ${added.message}`, {
@@ -114,8 +118,6 @@ const taken = (what: string, details: Readonly<Record<string, string>>): Failure
     details: { ...details, taken: true },
   });
 
-const isOthers = (failure: Failure): boolean => failure.details?.["taken"] === true;
-
 /** Why git would not, where it is the caller's to change. */
 async function refusal(git: GitOptions, branch: string, message: string): Promise<Failure | undefined> {
   const details = { repository: git.directory };
@@ -143,14 +145,22 @@ async function refusal(git: GitOptions, branch: string, message: string): Promis
   return undefined;
 }
 
-/** Takes back what a checkout that failed has left. A branch that got a commit meanwhile stays. */
-async function undo(git: GitOptions, place: string, branch: string): Promise<void> {
+/** Takes back what a checkout that failed has left. */
+async function undo(
+  git: GitOptions,
+  made: { place: string; branch: string; startedAt: number },
+): Promise<void> {
+  const { place, branch, startedAt } = made;
   await runGit(["worktree", "remove", "--force", place], git);
   // Nothing stood there before.
   rmSync(place, { recursive: true, force: true });
-  const head = await runGit(["rev-parse", "-q", "--verify", "HEAD^{commit}"], git);
-  if (head.kind === "done")
-    await runGit(["update-ref", "-d", `refs/heads/${branch}`, head.output.trim()], git);
+  // Of the branch only what its own log proves to be made just now and never moved.
+  const reference = `refs/heads/${branch}`;
+  const log = await runGit(["log", "-g", "--date=unix", "--format=%gd %H", reference, "--"], git);
+  const [entry = "", ...older] = log.output.split("\n").filter((line) => line !== "");
+  const [, at, hash] = /@\{(\d+)\} (\S+)$/.exec(entry) ?? [];
+  if (older.length > 0 || hash === undefined || Number(at) < startedAt) return;
+  await runGit(["update-ref", "-d", reference, hash], git);
 }
 
 /** Where the new branch stands: read from its file, which git has just written, for a command costs as much as a check. */
@@ -163,128 +173,6 @@ async function headOf(git: GitOptions, path: string, branch: string): Promise<st
   if (/^[0-9a-f]{40,64}$/.test(written)) return written;
   return (await done(runGit(["rev-parse", "--verify", "HEAD"], { ...git, directory: path }))).trim();
 }
-
-export interface WorktreeState {
-  readonly path: string;
-  /** Null on a detached HEAD. */
-  readonly branch: string | null;
-  /** Changed or staged and not committed, conflicts included. */
-  readonly uncommitted: Found;
-  /** Neither tracked nor ignored. */
-  readonly untracked: Found;
-  /** Repositories in it, whose own changes and commits nobody has looked at. */
-  readonly repositories: Found;
-  /** Commits that no other branch, tag or remote has. */
-  readonly commits: number;
-  readonly isClean: boolean;
-}
-
-export interface Found {
-  readonly count: number;
-  readonly first: readonly string[];
-}
-
-/** What would be lost with a worktree. Throws `invalid_request` for a path that is none. */
-export async function worktreeState(path: string, env?: NodeJS.ProcessEnv): Promise<WorktreeState> {
-  const located = await locateRepository(path, env);
-  if (located.kind === "none") throw notAWorktree(path, located.reason);
-  if (located.gitDirectory === located.commonDirectory || located.prefix !== "")
-    throw notAWorktree(path, "it is a repository's own work tree, or a folder in one");
-  const { branch } = located;
-  const git: GitOptions = { directory: path, config: located.config, ...(env ? { env } : {}) };
-  const status = [
-    "status",
-    "--porcelain=v1",
-    "-z",
-    "--untracked-files=all",
-    "--no-renames",
-    "--ignore-submodules=dirty",
-  ];
-  const [changed, tagged, commits] = await Promise.all([
-    done(runGit(status, git)).then(listed),
-    done(runGit(["ls-files", "-z", "-v", "-s"], git)).then(listed),
-    ownCommits(git, branch, "HEAD"),
-  ]);
-  const hidden = await hiddenChanges(git, located.index, tagged);
-  const tracked = changed.filter((each) => !each.startsWith("??")).map((each) => each.slice(3));
-  const loose = changed.filter((each) => each.startsWith("??")).map((each) => each.slice(3));
-  const nested = [
-    ...linksOf(tagged).filter((each) => existsSync(join(path, shownPath(each), ".git"))),
-    ...loose.filter((each) => each.endsWith("/")),
-  ];
-  const state = {
-    path,
-    branch,
-    uncommitted: found([...new Set([...tracked, ...hidden])]),
-    untracked: found(loose.filter((each) => !each.endsWith("/"))),
-    repositories: found(nested),
-    commits,
-  };
-  return { ...state, isClean: whatIsLost(state) === "" };
-}
-
-const notAWorktree = (path: string, reason: string): Failure =>
-  new Failure("invalid_request", `${path} is no worktree: ${reason}`, {
-    hint: "Pass the path of a worktree that was made for a session.",
-    details: { path },
-  });
-
-const found = (paths: readonly string[]): Found => ({
-  count: paths.length,
-  first: paths.slice(0, namedMax).map(shownPath),
-});
-
-/** Of `ls-files -v -s`: `H 160000 <hash> 0\t<path>`. */
-const linksOf = (tagged: readonly string[]): string[] =>
-  tagged
-    .filter((each) => each.slice(2).startsWith("160000 "))
-    .map((each) => each.slice(each.indexOf("\t") + 1));
-
-/** Changes of files that git was told to take for unchanged: in a copy of the index it is not told so. */
-async function hiddenChanges(git: GitOptions, index: string, tagged: readonly string[]): Promise<string[]> {
-  const hidden = tagged
-    .filter((each) => /^[a-zS] /.test(each))
-    .map((each) => each.slice(each.indexOf("\t") + 1));
-  if (hidden.length === 0) return [];
-  const folder = mkdtempSync(join(tmpdir(), "coven-index-"));
-  try {
-    const copy = { ...git, variables: { GIT_INDEX_FILE: join(folder, "index") } };
-    copyIndex(index, join(folder, "index"));
-    const input = hidden.map((path) => `${path}\0`).join("");
-    for (const flag of ["--no-assume-unchanged", "--no-skip-worktree"])
-      await done(runGit(["update-index", "-z", flag, "--stdin"], { ...copy, input }));
-    const args = ["diff-files", "-z", "--name-only", "--diff-filter=d", "--ignore-submodules=dirty"];
-    const differing = new Set(listed(await done(runGit(args, copy))));
-    return hidden.filter((path) => differing.has(path));
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
-async function ownCommits(git: GitOptions, branch: string | null, tip: string): Promise<number> {
-  const others = [...(branch === null ? [] : [`--exclude=${branch}`]), "--branches", "--remotes", "--tags"];
-  return Number(await done(runGit(["rev-list", "--count", tip, "--not", ...others], git)));
-}
-
-/** In words, empty when nothing is. */
-function whatIsLost({
-  uncommitted,
-  untracked,
-  repositories,
-  commits,
-}: Omit<WorktreeState, "isClean">): string {
-  return [
-    counted(uncommitted.count, "file with uncommitted changes", "files with uncommitted changes"),
-    counted(untracked.count, "untracked file", "untracked files"),
-    counted(repositories.count, "repository inside", "repositories inside"),
-    counted(commits, "commit that is on no other branch", "commits that are on no other branch"),
-  ]
-    .filter((each) => each !== "")
-    .join(", ");
-}
-
-const counted = (count: number, one: string, more: string): string =>
-  count === 0 ? "" : `${count} ${count === 1 ? one : more}`;
 
 export interface RemovalAsked {
   /** The project's directory; the worktree's folder may be gone. */
@@ -367,12 +255,4 @@ async function removeBranch(git: GitOptions, branch: string): Promise<boolean> {
   if (removed.kind === "failed") return false;
   await runGit(["config", "--local", "--remove-section", `branch.${branch}`], git);
   return true;
-}
-
-async function done(answer: Promise<GitAnswer>): Promise<string> {
-  const answered = await answer;
-  if (answered.kind === "done") return answered.output;
-  throw new Failure("runtime_unavailable", `git failed: ${answered.message}`, {
-    hint: "Try again once git works there.",
-  });
 }
