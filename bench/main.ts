@@ -1,4 +1,5 @@
 /** Measures each claim in turn on one daemon of its own, prints the report, and answers 1 when a limit is missed. */
+import { changes } from "./changes.ts";
 import { flood } from "./flood.ts";
 import { jsonRpc } from "./json-rpc.ts";
 import { latency } from "./latency.ts";
@@ -12,7 +13,7 @@ import { screen } from "./screen.ts";
 import { start } from "./start.ts";
 import { waits } from "./waits.ts";
 
-const measurements = { reads, launch, latency, waits, start, mcp, jsonRpc, memory, flood, screen };
+const measurements = { reads, launch, latency, waits, start, mcp, jsonRpc, memory, flood, screen, changes };
 
 export async function main(wanted: readonly string[]): Promise<number> {
   const rows: Measured[] = [];

@@ -1,5 +1,5 @@
 /** The files that differ between two trees of a project, with as much of their diffs as was asked for. */
-import { existsSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { listed, pathBytes, plainDiff, runGit, shownPath } from "./git.ts";
 import { GitTrouble, type KeptIndex, type RawChange, comparing, rawChanges } from "./kept-index.ts";
 import { notedBytes } from "./noted-file.ts";
@@ -144,5 +144,12 @@ function linkOf({ oldMode, oldHash, newMode, newHash }: RawChange): "large" | "s
   return oldMode === "160000" || newMode === "160000" ? "submodule" : undefined;
 }
 
-const isStill = (directory: string, { status, path }: RawChange): boolean =>
-  status === "D" && existsSync(Buffer.from(`${pathBytes(directory)}/${path}`, "latin1"));
+function isStill(directory: string, { status, path }: RawChange): boolean {
+  if (status !== "D") return false;
+  try {
+    // A folder of the same name is not the file.
+    return !lstatSync(Buffer.from(`${pathBytes(directory)}/${path}`, "latin1")).isDirectory();
+  } catch {
+    return false; // gone, as was said
+  }
+}

@@ -88,6 +88,8 @@ export const runGit = (args: readonly string[], options: GitOptions): Promise<Gi
       cwd: directory,
       env: gitEnvironment(options),
       stdio: ["pipe", "pipe", "pipe"],
+      // A group of its own, so that the filters it runs end with it.
+      detached: true,
     });
     const output = collected(options.outputBytesMax ?? outputBytesMax);
     const words = collected(wordsBytesMax);
@@ -145,9 +147,25 @@ function gitEnvironment({ env = process.env, variables, config = [] }: GitOption
 }
 
 function end(child: ChildProcess): void {
-  child.kill("SIGTERM");
-  const force = setTimeout(() => child.kill("SIGKILL"), graceMs);
+  signal(child, "SIGTERM");
+  const force = setTimeout(signal, graceMs, child, "SIGKILL");
   child.once("close", () => clearTimeout(force));
+  // What it left behind may hold the pipes for ever.
+  const letGo = (): void => {
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  };
+  if (child.exitCode === null && child.signalCode === null) child.once("exit", letGo);
+  else letGo();
+}
+
+function signal({ pid }: ChildProcess, name: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, name);
+  } catch {
+    // The whole group has ended.
+  }
 }
 
 /** Answers whether all of it was kept. */
@@ -167,13 +185,11 @@ function collected(bytesMax: number): { add: (chunk: Buffer) => boolean; text: (
 
 const nameOf = (args: readonly string[]): string => args.find((each) => !each.startsWith("-")) ?? "";
 
-const firstSentence = (words: string): string =>
-  shownPath(
-    words
-      .split("\n")
-      .filter((line) => !/^(?:hint|warning):/.test(line))
-      .find((line) => line.trim() !== "") ?? "",
-  ).replace(/^(?:fatal|error): /, "");
+function firstSentence(words: string): string {
+  const said = words.split("\n").filter((line) => line.trim() !== "" && !/^(?:hint|warning):/.test(line));
+  const ending = said.find((line) => line.startsWith("fatal: ")) ?? said[0] ?? "";
+  return shownPath(ending).replace(/^(?:fatal|error): /, "");
+}
 
 /** The path, or any other bytes of git, as text. */
 export const shownPath = (path: string): string => Buffer.from(path, "latin1").toString("utf8");

@@ -21,7 +21,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { type GitOptions, listed, plainDiff, runGit, shownPath } from "./git.ts";
 import { type Repository, topOf } from "./git-repository.ts";
-import { look } from "./noted-file.ts";
+import { look, passingNote } from "./noted-file.ts";
 
 /** Larger files are noted, bytes: sources are smaller, and a copy of each version of a larger one would add up. */
 const fileBytesMax = 10_000_000;
@@ -76,7 +76,8 @@ async function upToDate(kept: KeptIndex): Promise<string> {
   // Until the tree is written again the one that is remembered is not this index's.
   rmSync(treeFile(kept), { force: true });
   await setEntries(kept, removals, notes);
-  const refused = await add(kept, additions);
+  // What was being written to is likely to be whole by now.
+  const refused = await add(kept, await add(kept, additions));
   if (refused.length > 0) await setEntries(kept, ...(await notedOrGone(kept, refused)));
   return writeTree(kept);
 }
@@ -240,7 +241,7 @@ async function notedOrGone(
   );
   const gone = looks.filter(([, found]) => typeof found === "string").map(([path]) => path);
   const noted = looks.flatMap(([path, found]) =>
-    typeof found === "string" ? [] : [[path, found.hash] as const],
+    typeof found === "string" ? [] : [[path, passingNote(found.hash)] as const],
   );
   return [gone, new Map(noted)];
 }

@@ -38,6 +38,9 @@ function noteOf({ format }: Repository, { size, mtimeMs }: { size: number; mtime
   return `${"0".repeat(12)}${digits(size)}${digits(mtimeMs + 1)}`.padEnd(format === "sha1" ? 40 : 64, "0");
 }
 
+/** The note of a file that could not be read just now: another than its own, so that it is tried again. */
+export const passingNote = (hash: string): string => `${hash.slice(0, 26)}${"f".repeat(14)}${hash.slice(40)}`;
+
 /** Whether the entry of a tree stands for a file that was only noted, and its size. */
 export function notedBytes(mode: string, hash: string): number | undefined {
   const size = mode === "160000" ? noteForm.exec(hash)?.[1] : undefined;
