@@ -14,11 +14,12 @@ const changedFiles = 20;
 
 export async function changes({ folder }: BenchDaemon): Promise<Measured[]> {
   const small = makeRepository(join(folder, "small"), 10);
+  const middle = makeRepository(join(folder, "middle"), 300);
   const large = makeRepository(join(folder, "large"), files);
   return [
     ...(await measureChanges(large, folder)),
     await measureWorktrees(small, folder, 10),
-    await measureWorktrees(large, folder, files),
+    await measureWorktrees(middle, folder, 300),
   ];
 }
 
@@ -35,7 +36,7 @@ async function measureChanges(repository: string, folder: string): Promise<Measu
       snapshot: async () => (before = await measured.snapshot(repository)),
       status: async () => git(repository, "--no-optional-locks", "status", "--porcelain", "-uall"),
     },
-    { warmUp: 2, turns: 15 },
+    { warmUp: 2, turns: 9 },
   );
   const p50 = (name: string): number => median(samples.get(name) ?? []);
   return [
@@ -72,7 +73,7 @@ async function measureWorktrees(repository: string, folder: string, count: numbe
         git(repository, "worktree", "prune");
       },
     },
-    { warmUp: 1, turns: count > 1000 ? 5 : 25 },
+    { warmUp: 1, turns: count < 100 ? 15 : 7 },
   );
   const [value = [], baseline = []] = [samples.get("coven"), samples.get("git")];
   const limit = { of: "ratio", max: 1.2 } as const;

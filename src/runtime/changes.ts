@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { basename, isAbsolute, join, relative, resolve } from "node:path";
 import { Failure } from "../errors.ts";
-import { type Compared, type FileChange, filesBetween } from "./file-changes.ts";
+import { type FileChange, filesBetween } from "./file-changes.ts";
 import { runGit, shownPath } from "./git.ts";
 import { type NoRepository, type Operation, type Repository, locateRepository } from "./git-repository.ts";
 import { GitTrouble, type KeptIndex, comparing, currentTree, ours } from "./kept-index.ts";
@@ -66,43 +66,33 @@ export class Changes {
     this.#env = env;
   }
 
-  /** The state of the project in an existing directory. Writes nothing there. */
-  async snapshot(directory: string): Promise<Snapshot> {
-    const repository = await locateRepository(directory, this.#env);
-    if (repository.kind === "none") return repository;
-    const kept = this.#keptOf(repository);
-    return this.#inTurn(kept.folder, async () => {
-      mkdirSync(kept.folder, { recursive: true, mode: 0o700 });
-      try {
-        const { head, branch, operation } = repository;
-        const at = new Date().toISOString();
-        return { kind: "git", directory, at, head, branch, operation, tree: await currentTree(kept) };
-      } catch (error) {
-        if (error instanceof GitTrouble)
-          return { kind: "none", reason: `git could not read the work tree: ${error.message}` };
-        throw error;
-      }
+  /**
+   * The state of the project in an existing directory. Writes nothing there. Whoever stores it does so in `store`:
+   * from then on `keepOnly` finds it among what is wanted.
+   */
+  snapshot(directory: string, store: (state: Snapshot) => void = () => undefined): Promise<Snapshot> {
+    return this.#inTurn(directory, async () => {
+      const repository = await locateRepository(directory, this.#env);
+      const state = repository.kind === "none" ? repository : await stateOf(this.#keptOf(repository));
+      store(state);
+      return state;
     });
   }
 
   async between({ before, after, path, maxBytes }: ChangesAsked): Promise<ProjectChanges | NoRepository> {
     if (before.kind === "none") return before;
-    const now = after ?? (await this.snapshot(before.directory));
-    if (now.kind === "none") return now;
-    const repository = await locateRepository(before.directory, this.#env);
-    if (repository.kind === "none") return repository;
-    const kept = this.#keptOf(repository);
-    const asked: Compared = {
-      before: before.tree,
-      after: now.tree,
-      isNow: after === undefined,
-      pathspec: path === undefined ? [] : ["--", pathWithin(before.directory, path)],
-      maxBytes,
-    };
-    return this.#inTurn(kept.folder, async () => {
+    const { directory } = before;
+    const pathspec = path === undefined ? [] : ["--", pathWithin(directory, path)];
+    return this.#inTurn(directory, async () => {
+      const repository = await locateRepository(directory, this.#env);
+      if (repository.kind === "none") return repository;
+      const kept = this.#keptOf(repository);
+      const now = after ?? (await stateOf(kept));
+      if (now.kind === "none") return now;
+      const isNow = after === undefined;
       try {
         const [files, commits] = await Promise.all([
-          filesBetween(kept, asked),
+          filesBetween(kept, { before: before.tree, after: now.tree, isNow, pathspec, maxBytes }),
           commitsBetween(kept, before, now),
         ]);
         return { kind: "changes", before: momentOf(before), after: momentOf(now), commits, ...files };
@@ -113,15 +103,15 @@ export class Changes {
     });
   }
 
-  /** Forgets what only snapshots of the directory were made of that are not wanted any more. */
-  async keepOnly(directory: string, wanted: readonly Snapshot[]): Promise<void> {
+  /** Forgets what was kept for snapshots of the directory that are not wanted any more: asked when it is its turn. */
+  keepOnly(directory: string, wanted: () => readonly Snapshot[]): Promise<void> {
     const folder = this.#folderOf(directory);
-    const trees = wanted.flatMap((each) => (each.kind === "git" ? [each.tree] : []));
-    await this.#inTurn(folder, async () => {
+    return this.#inTurn(directory, async () => {
+      const trees = wanted().flatMap((each) => (each.kind === "git" ? [each.tree] : []));
+      if (trees.length === 0) rmSync(folder, { recursive: true, force: true });
       if (!existsSync(folder)) return;
-      const repository = trees.length === 0 ? undefined : await locateRepository(directory, this.#env);
-      if (trees.length === 0) rmSync(folder, { recursive: true });
-      else if (repository?.kind === "git") await forgetAllBut(this.#keptOf(repository), trees);
+      const repository = await locateRepository(directory, this.#env);
+      if (repository.kind === "git") await forgetAllBut(this.#keptOf(repository), trees);
     });
   }
 
@@ -134,14 +124,26 @@ export class Changes {
     return join(this.#root, `${basename(directory).slice(0, 40)}-${hash}`);
   }
 
-  async #inTurn<T>(folder: string, work: () => Promise<T>): Promise<T> {
-    const turn = (this.#turns.get(folder) ?? Promise.resolve()).then(work, work);
-    this.#turns.set(folder, turn);
+  async #inTurn<T>(directory: string, work: () => Promise<T>): Promise<T> {
+    const turn = (this.#turns.get(directory) ?? Promise.resolve()).then(work, work);
+    this.#turns.set(directory, turn);
     try {
       return await turn;
     } finally {
-      if (this.#turns.get(folder) === turn) this.#turns.delete(folder);
+      if (this.#turns.get(directory) === turn) this.#turns.delete(directory);
     }
+  }
+}
+
+async function stateOf(kept: KeptIndex): Promise<Snapshot> {
+  const { directory, head, branch, operation } = kept.repository;
+  const at = new Date().toISOString();
+  mkdirSync(kept.folder, { recursive: true, mode: 0o700 });
+  try {
+    return { kind: "git", directory, at, head, branch, operation, tree: await currentTree(kept) };
+  } catch (error) {
+    if (!(error instanceof GitTrouble)) throw error;
+    return { kind: "none", reason: `git could not read the work tree: ${error.message}` };
   }
 }
 

@@ -629,13 +629,19 @@ describe("what is kept of a project", () => {
         /[0-9a-f]{2}\/[0-9a-f]{38}$/.test(name),
       );
     const all = objects().length;
-    await changes.keepOnly(project.path, [second]);
+    await changes.keepOnly(project.path, () => [second]);
     expect(objects().length).toBeLessThan(all);
     expect(summary(told(await changes.between({ before: second, maxBytes })))).toEqual([
       "modified secret.txt +1 -1",
     ]);
     expect(await changes.between({ before: first, maxBytes })).toMatchObject({ kind: "none" });
-    await changes.keepOnly(project.path, []);
+    // What is stored while others are forgotten is among what is wanted when it comes to that.
+    const stored: Snapshot[] = [];
+    const taken = changes.snapshot(project.path, (state) => stored.push(state));
+    await changes.keepOnly(project.path, () => stored);
+    project.write("secret.txt", "fourth\n");
+    expect(summary(told(await changes.between({ before: await taken, maxBytes })))).toHaveLength(1);
+    await changes.keepOnly(project.path, () => []);
     expect(readdirSync(root)).toEqual([]);
   });
 });
