@@ -1,7 +1,8 @@
 /** What a session changed in a repository of 10,000 files, and a worktree of one, against git itself. */
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { Changes } from "../src/runtime/changes.ts";
 import { createWorktree } from "../src/runtime/worktrees.ts";
 import type { BenchDaemon } from "./daemon.ts";
@@ -13,9 +14,9 @@ const files = 10_000;
 const changedFiles = 20;
 
 export async function changes({ folder }: BenchDaemon): Promise<Measured[]> {
-  const small = makeRepository(join(folder, "small"), 10);
-  const middle = makeRepository(join(folder, "middle"), 300);
-  const large = makeRepository(join(folder, "large"), files);
+  const small = await makeRepository(join(folder, "small"), 10);
+  const middle = await makeRepository(join(folder, "middle"), 300);
+  const large = await makeRepository(join(folder, "large"), files);
   return [
     ...(await measureChanges(large, folder)),
     await measureWorktrees(small, folder, 10),
@@ -34,7 +35,7 @@ async function measureChanges(repository: string, folder: string): Promise<Measu
       edit: async () => edit(repository, (round += 1)),
       changes: () => measured.between({ before, maxBytes: 100_000 }),
       snapshot: async () => (before = await measured.snapshot(repository)),
-      status: async () => git(repository, "--no-optional-locks", "status", "--porcelain", "-uall"),
+      status: () => git(repository, "--no-optional-locks", "status", "--porcelain", "-uall"),
     },
     { warmUp: 2, turns: 9 },
   );
@@ -66,14 +67,14 @@ async function measureWorktrees(repository: string, folder: string, count: numbe
       coven: () => createWorktree({ repository, place: next(), name: `b${made}` }),
       git: async () => {
         const place = next();
-        git(repository, "worktree", "add", "-q", "-b", `b${made}`, place);
+        await git(repository, "worktree", "add", "-q", "-b", `b${made}`, place);
       },
       tidy: async () => {
         rmSync(join(folder, `worktrees-${count}`), { recursive: true });
-        git(repository, "worktree", "prune");
+        await git(repository, "worktree", "prune");
       },
     },
-    { warmUp: 1, turns: count < 100 ? 15 : 7 },
+    { warmUp: 1, turns: count < 100 ? 25 : 7 },
   );
   const [value = [], baseline = []] = [samples.get("coven"), samples.get("git")];
   const limit = { of: "ratio", max: 1.2 } as const;
@@ -87,15 +88,25 @@ async function measureWorktrees(repository: string, folder: string, count: numbe
   };
 }
 
-function makeRepository(path: string, count: number): string {
+async function makeRepository(path: string, count: number): Promise<string> {
   for (let file = 0; file < count; file += 1) {
     const place = join(path, `part-${file % 100}`);
     mkdirSync(place, { recursive: true });
     writeFileSync(join(place, `file-${file}.ts`), content(file, 0));
   }
-  git(path, "init", "-q");
-  git(path, "add", "-A");
-  git(path, "-c", "user.name=bench", "-c", "user.email=bench@example.org", "commit", "-q", "-m", "begin");
+  await git(path, "init", "-q");
+  await git(path, "add", "-A");
+  await git(
+    path,
+    "-c",
+    "user.name=bench",
+    "-c",
+    "user.email=bench@example.org",
+    "commit",
+    "-q",
+    "-m",
+    "begin",
+  );
   return path;
 }
 
@@ -112,5 +123,6 @@ const content = (file: number, round: number): string =>
     (_, line) => `export const value${line} = ${file * line + (line % 7 === 0 ? round : 0)};\n`,
   ).join("");
 
-const git = (directory: string, ...args: string[]): void =>
-  void execFileSync("git", args, { cwd: directory, stdio: ["ignore", "ignore", "pipe"] });
+const run = promisify(execFile);
+
+const git = (directory: string, ...args: string[]): Promise<unknown> => run("git", args, { cwd: directory });

@@ -53,7 +53,15 @@ export async function createWorktree({ repository, place, name, env }: WorktreeA
   const top = workTreeAround(repository) ?? repository;
   requireOutside(top, place);
   const branch = `coven/${name}`;
-  const git: GitOptions = { directory: repository, timeoutMs: checkoutMsMax, ...(env ? { env } : {}) };
+  // Filters run as in any checkout of the user's: without them the files would be others. The log of the branch is what
+  // a failed one is taken back by.
+  const config = [["core.logAllRefUpdates", "true"]] as const;
+  const git: GitOptions = {
+    directory: repository,
+    config,
+    timeoutMs: checkoutMsMax,
+    ...(env ? { env } : {}),
+  };
   if (existsSync(place)) throw taken(`${place} exists already`, { place });
   const startedAt = Math.floor(Date.now() / 1000);
   mkdirSync(dirname(place), { recursive: true, mode: 0o700 });
