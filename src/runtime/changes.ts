@@ -6,7 +6,7 @@ import { Failure } from "../errors.ts";
 import { type FileChange, filesBetween } from "./file-changes.ts";
 import { runGit, shownPath } from "./git.ts";
 import { type NoRepository, type Operation, type Repository, locateRepository } from "./git-repository.ts";
-import { GitTrouble, type KeptIndex, comparing, currentTree, ours } from "./kept-index.ts";
+import { GitTrouble, type KeptIndex, comparing, copiedFilesMax, currentTree, ours } from "./kept-index.ts";
 
 /** Subjects of commits, and characters of each. */
 const subjectsMax = 50;
@@ -54,16 +54,25 @@ export interface ChangesAsked {
   readonly maxBytes: number;
 }
 
+export interface ChangesOptions {
+  /** A folder of this daemon alone, open to nobody else, for it holds copies of files. */
+  readonly root: string;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Untracked files that one snapshot copies. */
+  readonly copiedFilesMax?: number;
+}
+
 export class Changes {
   readonly #root: string;
   readonly #env: NodeJS.ProcessEnv | undefined;
+  readonly #copiedFilesMax: number;
   /** One of a project after the other, for they share its index. */
   readonly #turns = new Map<string, Promise<unknown>>();
 
-  /** `root`: a folder of this daemon alone, open to nobody else, for it holds copies of files. */
-  constructor({ root, env }: { root: string; env?: NodeJS.ProcessEnv }) {
+  constructor({ root, env, copiedFilesMax: most = copiedFilesMax }: ChangesOptions) {
     this.#root = root;
     this.#env = env;
+    this.#copiedFilesMax = most;
   }
 
   /**
@@ -116,7 +125,8 @@ export class Changes {
   }
 
   #keptOf(repository: Repository): KeptIndex {
-    return { repository, folder: this.#folderOf(repository.directory), env: this.#env };
+    const folder = this.#folderOf(repository.directory);
+    return { repository, folder, env: this.#env, copiedFilesMax: this.#copiedFilesMax };
   }
 
   #folderOf(directory: string): string {

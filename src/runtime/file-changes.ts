@@ -23,7 +23,7 @@ export interface FileChange {
   readonly diff?: string;
   /** The diff goes on. */
   readonly truncated?: true;
-  /** Why there is no diff. `ignored`: the file is there, but no longer counts. */
+  /** Why there is no diff. `large`, or one of too many untracked ones. `ignored`: it is there, but no longer counts. */
   readonly omitted?: "binary" | "large" | "deleted" | "ignored" | "submodule" | "limit";
 }
 

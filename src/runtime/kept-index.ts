@@ -25,9 +25,12 @@ import { look, passingNote } from "./noted-file.ts";
 
 /** Larger files are noted, bytes: sources are smaller, and a copy of each version of a larger one would add up. */
 const fileBytesMax = 10_000_000;
-/** What one snapshot copies at most, bytes and files: some seconds, when somebody forgot to ignore a folder. */
-const copiedBytesMax = 128_000_000;
-const copiedFilesMax = 20_000;
+/**
+ * What one snapshot copies of untracked files at most, bytes and files: some seconds, when somebody forgot to ignore a
+ * folder. The others are noted. Of tracked ones git has nearly everything.
+ */
+const copiedBytesMax = 64_000_000;
+export const copiedFilesMax = 5000;
 /** How long reading what changed may take, ms. */
 const readMsMax = 60_000;
 /** Files looked at together. */
@@ -41,6 +44,7 @@ export interface KeptIndex {
   /** The folder of this project's index and objects. */
   readonly folder: string;
   readonly env: NodeJS.ProcessEnv | undefined;
+  readonly copiedFilesMax: number;
 }
 
 /** The tree of the project as its files are now. The caller lets no two run in one folder at once. */
@@ -114,6 +118,8 @@ interface Difference {
   readonly path: string;
   /** Git found no file. */
   readonly isGone: boolean;
+  /** Not tracked by the user. */
+  readonly isLoose: boolean;
   /** The noted or linked hash in our index, if it is such a link. */
   readonly link: string | undefined;
 }
@@ -132,21 +138,21 @@ async function differencesOf(kept: KeptIndex, last: string) {
   // A repository in the project is told as a folder.
   const others = new Set(listed(loose).map((path) => fromTop(path.replace(/\/$/, ""))));
   const differing = new Map<string, Difference>();
+  const differs = (path: string, { isGone, link }: Pick<Difference, "isGone" | "link">): void =>
+    void differing.set(path, { path, isGone, link, isLoose: others.has(path) });
+  const there = { isGone: false, link: undefined };
   const ownOnly = new Set<string>();
   for (const { status, path } of rawChanges(index)) {
     if (status === "D") ownOnly.add(fromTop(path));
-    else if (status === "A" || status === "U")
-      differing.set(fromTop(path), { path: fromTop(path), isGone: false, link: undefined });
+    else if (status === "A" || status === "U") differs(fromTop(path), there);
   }
-  for (const path of others)
-    if (!ownOnly.has(path)) differing.set(path, { path, isGone: false, link: undefined });
+  for (const path of others) if (!ownOnly.has(path)) differs(path, there);
   for (const { status, path, oldMode, oldHash } of rawChanges(stale)) {
     const link = oldMode === "160000" ? oldHash : undefined;
-    differing.set(fromTop(path), { path: fromTop(path), isGone: status === "D", link });
+    differs(fromTop(path), { isGone: status === "D", link });
   }
   // Ours alone and not among the files that count: ignored since, or gone.
-  for (const path of ownOnly)
-    if (!others.has(path)) differing.set(path, { path, isGone: true, link: undefined });
+  for (const path of ownOnly) if (!others.has(path)) differs(path, { isGone: true, link: undefined });
   return [...differing.values()];
 }
 
@@ -183,7 +189,7 @@ async function sorted(kept: KeptIndex, differences: readonly Difference[]) {
   const removals: string[] = [];
   const notes = new Map<string, string>();
   const additions: string[] = [];
-  let copiedBytes = 0;
+  let [copiedBytes, copiedFiles] = [0, 0];
   for (let at = 0; at < differences.length; at += looksAtOnce) {
     const some = differences.slice(at, at + looksAtOnce);
     const looks = await Promise.all(
@@ -194,18 +200,16 @@ async function sorted(kept: KeptIndex, differences: readonly Difference[]) {
     for (const [place, found] of looks.entries()) {
       const difference = some[place];
       if (difference === undefined) continue;
-      const { path, link } = difference;
+      const { path, link, isLoose } = difference;
       if (found === "gone") removals.push(path);
       else if (found === "small") additions.push(path);
       else {
         const { hash, bytes, isReadable } = found;
         if (hash === link) continue;
-        const fits =
-          isReadable &&
-          bytes <= fileBytesMax &&
-          copiedBytes + bytes <= copiedBytesMax &&
-          additions.length < copiedFilesMax;
-        if (fits) copiedBytes += bytes;
+        const isInBounds =
+          !isLoose || (copiedBytes + bytes <= copiedBytesMax && copiedFiles < kept.copiedFilesMax);
+        const fits = isReadable && bytes <= fileBytesMax && isInBounds;
+        if (fits && isLoose) [copiedBytes, copiedFiles] = [copiedBytes + bytes, copiedFiles + 1];
         if (fits) additions.push(path);
         else notes.set(path, hash);
       }

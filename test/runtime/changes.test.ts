@@ -244,6 +244,19 @@ describe("changes", () => {
     expect(Number.parseInt(kept)).toBeLessThan(1000);
   });
 
+  it("note files beyond what is copied of untracked ones at once, and know them again", async () => {
+    const project = repositoryWithCommit();
+    const changes = new Changes({ root: join(temporaryFolder(), "changes"), copiedFilesMax: 2 });
+    for (const name of ["a", "b", "c", "d"]) project.write(`${name}.txt`, `${name}\n`);
+    const before = await changes.snapshot(project.path);
+    expect(treeOf(await changes.snapshot(project.path))).toBe(treeOf(before));
+    for (const name of ["a", "d"]) project.write(`${name}.txt`, "changed\n");
+    expect(summary(told(await changes.between({ before, maxBytes })))).toEqual([
+      "modified a.txt +1 -1",
+      "modified d.txt +null -null large",
+    ]);
+  });
+
   it("keep each diff and all of them within bounds, and say so", async () => {
     const project = repositoryWithCommit();
     const work = (): void => {
