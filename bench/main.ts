@@ -1,5 +1,6 @@
 /** Measures each claim in turn on one daemon of its own, prints the report, and answers 1 when a limit is missed. */
 import { castCodes } from "./cast-codes.ts";
+import { changes } from "./changes.ts";
 import { flood } from "./flood.ts";
 import { hook } from "./hook.ts";
 import { jsonRpc } from "./json-rpc.ts";
@@ -14,7 +15,21 @@ import { screen } from "./screen.ts";
 import { start } from "./start.ts";
 import { waits } from "./waits.ts";
 
-const measurements = { reads, launch, latency, waits, start, hook, mcp, jsonRpc, memory, flood, screen, castCodes };
+const measurements = {
+  reads,
+  launch,
+  latency,
+  waits,
+  start,
+  hook,
+  mcp,
+  jsonRpc,
+  memory,
+  flood,
+  screen,
+  castCodes,
+  changes,
+};
 
 export async function main(wanted: readonly string[]): Promise<number> {
   const rows: Measured[] = [];

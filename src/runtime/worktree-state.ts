@@ -1,0 +1,142 @@
+/** What would be lost with a worktree: all that git keeps nowhere else, and what git was told not to look at. */
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Failure } from "../errors.ts";
+import { type GitAnswer, type GitOptions, listed, runGit, shownPath } from "./git.ts";
+import { locateRepository } from "./git-repository.ts";
+import { copyIndex } from "./kept-index.ts";
+
+/** Paths named of what would be lost; the rest is counted. */
+const namedMax = 20;
+
+export interface WorktreeState {
+  readonly path: string;
+  /** Null on a detached HEAD. */
+  readonly branch: string | null;
+  /** Changed or staged and not committed, conflicts included. */
+  readonly uncommitted: Found;
+  /** Neither tracked nor ignored. */
+  readonly untracked: Found;
+  /** Repositories in it, whose own changes and commits nobody has looked at. */
+  readonly repositories: Found;
+  /** Commits that no other branch, tag or remote has. */
+  readonly commits: number;
+  readonly isClean: boolean;
+}
+
+export interface Found {
+  readonly count: number;
+  readonly first: readonly string[];
+}
+
+/** What would be lost with a worktree. Throws `invalid_request` for a path that is none. */
+export async function worktreeState(path: string, env?: NodeJS.ProcessEnv): Promise<WorktreeState> {
+  const located = await locateRepository(path, env);
+  if (located.kind === "none") throw notAWorktree(path, located.reason);
+  if (located.gitDirectory === located.commonDirectory || located.prefix !== "")
+    throw notAWorktree(path, "it is a repository's own work tree, or a folder in one");
+  const { branch } = located;
+  const git: GitOptions = { directory: path, config: located.config, ...(env ? { env } : {}) };
+  const status = [
+    "status",
+    "--porcelain=v1",
+    "-z",
+    "--untracked-files=all",
+    "--no-renames",
+    "--ignore-submodules=dirty",
+  ];
+  const [changed, tagged, commits] = await Promise.all([
+    done(runGit(status, git)).then(listed),
+    done(runGit(["ls-files", "-z", "-v", "-s"], git)).then(listed),
+    ownCommits(git, branch, "HEAD"),
+  ]);
+  const hidden = await hiddenChanges(git, located.index, tagged);
+  const tracked = changed.filter((each) => !each.startsWith("??")).map((each) => each.slice(3));
+  const loose = changed.filter((each) => each.startsWith("??")).map((each) => each.slice(3));
+  const nested = [
+    ...linksOf(tagged).filter((each) => existsSync(join(path, shownPath(each), ".git"))),
+    ...loose.filter((each) => each.endsWith("/")),
+  ];
+  const state = {
+    path,
+    branch,
+    uncommitted: found([...new Set([...tracked, ...hidden])]),
+    untracked: found(loose.filter((each) => !each.endsWith("/"))),
+    repositories: found(nested),
+    commits,
+  };
+  return { ...state, isClean: whatIsLost(state) === "" };
+}
+
+export const notAWorktree = (path: string, reason: string): Failure =>
+  new Failure("invalid_request", `${path} is no worktree: ${reason}`, {
+    hint: "Pass the path of a worktree that was made for a session.",
+    details: { path },
+  });
+
+const found = (paths: readonly string[]): Found => ({
+  count: paths.length,
+  first: paths.slice(0, namedMax).map(shownPath),
+});
+
+/** Of `ls-files -v -s`: `H 160000 <hash> 0\t<path>`. */
+const linksOf = (tagged: readonly string[]): string[] =>
+  tagged
+    .filter((each) => each.slice(2).startsWith("160000 "))
+    .map((each) => each.slice(each.indexOf("\t") + 1));
+
+/** Changes of files that git was told to take for unchanged: in a copy of the index it is not told so. */
+async function hiddenChanges(git: GitOptions, index: string, tagged: readonly string[]): Promise<string[]> {
+  const hidden = tagged
+    .filter((each) => /^[a-zS] /.test(each))
+    .map((each) => each.slice(each.indexOf("\t") + 1));
+  if (hidden.length === 0) return [];
+  const folder = mkdtempSync(join(tmpdir(), "coven-index-"));
+  try {
+    const copy = { ...git, variables: { GIT_INDEX_FILE: join(folder, "index") } };
+    copyIndex(index, join(folder, "index"));
+    const input = hidden.map((path) => `${path}\0`).join("");
+    for (const flag of ["--no-assume-unchanged", "--no-skip-worktree"])
+      await done(runGit(["update-index", "-z", flag, "--stdin"], { ...copy, input }));
+    const args = ["diff-files", "-z", "--name-only", "--diff-filter=d", "--ignore-submodules=dirty"];
+    const differing = new Set(listed(await done(runGit(args, copy))));
+    return hidden.filter((path) => differing.has(path));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+export async function ownCommits(git: GitOptions, branch: string | null, tip: string): Promise<number> {
+  const others = [...(branch === null ? [] : [`--exclude=${branch}`]), "--branches", "--remotes", "--tags"];
+  return Number(await done(runGit(["rev-list", "--count", tip, "--not", ...others], git)));
+}
+
+/** In words, empty when nothing is. */
+export function whatIsLost({
+  uncommitted,
+  untracked,
+  repositories,
+  commits,
+}: Omit<WorktreeState, "isClean">): string {
+  return [
+    counted(uncommitted.count, "file with uncommitted changes", "files with uncommitted changes"),
+    counted(untracked.count, "untracked file", "untracked files"),
+    counted(repositories.count, "repository inside", "repositories inside"),
+    counted(commits, "commit that is on no other branch", "commits that are on no other branch"),
+  ]
+    .filter((each) => each !== "")
+    .join(", ");
+}
+
+const counted = (count: number, one: string, more: string): string =>
+  count === 0 ? "" : `${count} ${count === 1 ? one : more}`;
+
+/** The output. Throws `runtime_unavailable`, for what is asked here no repository has a reason to refuse. */
+export async function done(answer: Promise<GitAnswer>): Promise<string> {
+  const answered = await answer;
+  if (answered.kind === "done") return answered.output;
+  throw new Failure("runtime_unavailable", `git failed: ${answered.message}`, {
+    hint: "Try again once git works there.",
+  });
+}
