@@ -1,5 +1,6 @@
 /** Measures each claim in turn on one daemon of its own, prints the report, and answers 1 when a limit is missed. */
 import { flood } from "./flood.ts";
+import { hook } from "./hook.ts";
 import { jsonRpc } from "./json-rpc.ts";
 import { latency } from "./latency.ts";
 import { launch } from "./launch.ts";
@@ -13,7 +14,20 @@ import { start } from "./start.ts";
 import { waits } from "./waits.ts";
 import { wakes } from "./wakes.ts";
 
-const measurements = { reads, launch, latency, waits, wakes, start, mcp, jsonRpc, memory, flood, screen };
+const measurements = {
+  reads,
+  launch,
+  latency,
+  waits,
+  wakes,
+  start,
+  hook,
+  mcp,
+  jsonRpc,
+  memory,
+  flood,
+  screen,
+};
 
 export async function main(wanted: readonly string[]): Promise<number> {
   const rows: Measured[] = [];

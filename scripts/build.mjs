@@ -42,6 +42,17 @@ await build({
   plugins: [withoutAjv, littleOfDateFns],
   logLevel: "warning",
 });
+// A harness waits for it at every hook: one small file, in the module format that starts soonest.
+await build({
+  entryPoints: ["src/hook.ts"],
+  outfile: "dist/hook.cjs",
+  bundle: true,
+  format: "cjs",
+  platform: "node",
+  target: "node20.19",
+  minify: true,
+  logLevel: "warning",
+});
 // For the launcher: native modules load on the Node whose ABI they were built for.
 writeFileSync("dist/built-with", `${process.execPath}\n${process.versions.modules}\n${process.version}\n`);
 chmodSync("bin/coven", 0o755);

@@ -24,10 +24,12 @@ import { createClient } from "./rpc/client.ts";
 import { listen } from "./rpc/listener.ts";
 import { listenOnLoopback } from "./rpc/loopback.ts";
 import type { Services, Stopped } from "./rpc/services.ts";
+import { Activities } from "./runtime/activities.ts";
 import { Casts } from "./runtime/casts.ts";
 import { Environments } from "./runtime/environment.ts";
 import { ExternalSessions } from "./runtime/external.ts";
 import { Growth } from "./runtime/growth.ts";
+import { Hooks } from "./runtime/hooks.ts";
 import { HarnessCatalog } from "./runtime/harness-catalog.ts";
 import { scanHarness } from "./runtime/harness-scan.ts";
 import { HostPool } from "./runtime/host-pool.ts";
@@ -39,6 +41,8 @@ import { runOfToken } from "./runtime/run-tokens.ts";
 import { Rituals } from "./runtime/rituals.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { Screens } from "./runtime/screens.ts";
+import { Settling } from "./runtime/settling.ts";
+import { createSights } from "./runtime/sights.ts";
 import { LiveSessions } from "./runtime/sessions.ts";
 import { WakeParents } from "./runtime/wake-parents.ts";
 import { WakeQueue } from "./runtime/wake-queue.ts";
@@ -117,6 +121,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       bin: join(dirname(program), "../bin/coven"),
       limits,
       tells: (session) => parents.follow(session),
+      launched: (session) => activities.follow(session),
     });
     const live = { deliver: async () => undefined };
     const queue = new WakeQueue({ store, growth, launches, leftovers, live, limits, log });
@@ -125,6 +130,10 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     const reader = new LogReader(store, growth);
     const workerFile = join(dirname(program), "serve-screens.js");
     const screens = new Screens({ store, sessions, reader, workerFile });
+    const sights = createSights({ store, harnesses, environments, screens });
+    const activities = new Activities({ store, growth, sights, log });
+    activities.onChange((session) => queue.advance(session));
+    const settling = new Settling(store, (session, run, waiting) => queue.holdOf(session, run, waiting));
     const terminals = new Terminals(sessions, reader, growth);
     for (const problem of loadConfig(home).problems) log.warn({ code: "config_problem" }, problem);
     const retention = new Retention({ store, log, bounds: () => boundsOf(home) });
@@ -144,11 +153,21 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       leftovers,
       external: new ExternalSessions(store, growth),
       casts: new Casts(store, growth),
-      watches: new Watches(store, growth, sessions),
+      watches: new Watches({ store, growth, sessions, settling }),
       wakes,
       reader,
       screens,
       growth,
+      activities,
+      hooks: new Hooks({
+        store,
+        growth,
+        harnesses,
+        log,
+        listener: (session, run, { sign, about }) => {
+          if (sign) activities.heard(session, run, sign, about);
+        },
+      }),
       intents: store.intents,
       storeRefusal: refusalOf,
       retention,
@@ -184,6 +203,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     let stopping: Promise<Stopped> | undefined;
     const stop = async (keep: boolean): Promise<Stopped> => {
       await parents.close();
+      activities.close();
       await queue.close();
       const launched = launches.close();
       await retention.close();
@@ -236,6 +256,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     retention.start();
     parents.start();
     queue.start(isUnlaunched);
+    activities.start();
 
     return {
       pid: process.pid,

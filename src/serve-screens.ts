@@ -23,7 +23,11 @@ async function serve({ id, screen: number, task, steps }: Request): Promise<void
     screen.dispose();
     screens.delete(number);
   }
-  const answer: ScreenAnswer = { id, picture: task === "show" ? screen.picture() : undefined };
+  const answer: ScreenAnswer = {
+    id,
+    picture: task === "show" ? screen.picture() : undefined,
+    view: task === "view" ? screen.view() : undefined,
+  };
   parentPort?.postMessage(answer);
 }
 

@@ -1,5 +1,6 @@
 /** Times to come, as people write them: `30s`, `5m`, `2h`, `1d`, `1h30m`. */
 import * as z from "zod";
+import { Failure } from "../errors.ts";
 
 const unitMs: ReadonlyMap<string, number> = new Map([
   ["ms", 1],
@@ -14,46 +15,54 @@ const durationMsMax = 366 * 86_400_000;
 
 const form = /^(?:\d+(?:ms|s|m|h|d))+$/;
 
-/** A length of time, ms. */
+/** A length of time, as it is written: an input stays what was given, so that it can be checked on its way more than once. */
 export const duration = z
   .string()
   .max(100)
-  .transform((text, context): number => {
-    const ms = msOf(text.replace(/\s+/g, ""));
-    if (ms !== undefined && ms > 0 && ms <= durationMsMax) return ms;
-    const why =
-      ms === undefined
-        ? `${JSON.stringify(text)} is not understood`
-        : ms > 0
-          ? "over a year"
-          : "not above zero";
-    context.addIssue({ code: "custom", message: `${why}: give a time such as 30s, 5m, 2h, 1d or 1h30m` });
-    return z.NEVER;
+  .superRefine((text, context) => {
+    const ms = msIn(text);
+    if (ms !== undefined && ms > 0 && ms <= durationMsMax) return;
+    const why = ms === undefined ? "is not understood" : ms > 0 ? "is more than a year" : "is no time at all";
+    context.addIssue({
+      code: "custom",
+      message: `${JSON.stringify(text)} ${why}; give one such as 30s, 5m, 2h, 1d or 1h30m`,
+    });
   });
 
-function msOf(text: string): number | undefined {
-  if (!form.test(text)) return undefined;
-  return [...text.matchAll(/(\d+)(ms|s|m|h|d)/g)].reduce(
+/** Of a duration, ms. */
+export const msOf = (text: string): number => msIn(text) ?? Number.NaN;
+
+function msIn(text: string): number | undefined {
+  const written = text.replace(/\s+/g, "");
+  if (!form.test(written)) return undefined;
+  return [...written.matchAll(/(\d+)(ms|s|m|h|d)/g)].reduce(
     (sum, [, count, unit]) => sum + Number(count) * (unitMs.get(unit ?? "") ?? Number.NaN),
     0,
   );
 }
 
-/** A moment to come, RFC 3339 with its zone. */
+/** A moment, RFC 3339 with its zone. Whether it is still to come is for the action: a repeated call may be late. */
 export const moment = z
   .string()
   .max(100)
-  .transform((text, context): Date => {
-    const parsed = z.iso.datetime({ offset: true }).safeParse(text);
-    const at = new Date(text);
-    const inMs = at.getTime() - Date.now();
-    if (parsed.success && inMs > 0 && inMs <= durationMsMax) return at;
-    const why =
-      !parsed.success || Number.isNaN(inMs)
-        ? `${JSON.stringify(text)} is no time with a zone`
-        : inMs > 0
-          ? "over a year from now"
-          : "in the past";
-    context.addIssue({ code: "custom", message: `${why}: give one such as 2030-01-31T09:00:00Z` });
-    return z.NEVER;
+  .superRefine((text, context) => {
+    if (z.iso.datetime({ offset: true }).safeParse(text).success) return;
+    context.addIssue({
+      code: "custom",
+      message: `${JSON.stringify(text)} is no date and time with a zone; give one such as ${exampleOf()}`,
+    });
   });
+
+/** Throws `invalid_request` for a moment that is past, or too far. */
+export function requireToCome(at: Date, argument: string): void {
+  const inMs = at.getTime() - Date.now();
+  if (inMs > 0 && inMs <= durationMsMax) return;
+  const why = inMs > 0 ? "is more than a year from now" : `is past; it is ${new Date().toISOString()} now`;
+  throw new Failure("invalid_request", `${argument}: ${at.toISOString()} ${why}`, {
+    hint: `Give a time to come, such as ${exampleOf()}.`,
+    details: { at: at.toISOString() },
+  });
+}
+
+/** A day from now, written as it is wanted. */
+const exampleOf = (): string => `${new Date(Date.now() + 86_400_000).toISOString().slice(0, 19)}Z`;

@@ -10,6 +10,7 @@ import { complete } from "./complete.ts";
 import { events } from "./events.ts";
 import { harnessCapabilities } from "./harness-capabilities.ts";
 import { health } from "./health.ts";
+import { hook } from "./hook.ts";
 import { input } from "./input.ts";
 import { kill } from "./kill.ts";
 import { list } from "./list.ts";
@@ -57,6 +58,7 @@ const table = [
   register,
   complete,
   log,
+  hook,
   cast,
   castCodes,
 ] as const;

@@ -1,9 +1,10 @@
 import * as z from "zod";
-import { isLive, leftProcess, sessionStatuses } from "../events.ts";
+import { activityStates, isLive, leftProcess, sessionStatuses } from "../events.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import type { SessionRecord } from "../store/sessions.ts";
 import { listedProject } from "./authority.ts";
-import { capability } from "./capability.ts";
-import { runOutcome, sessionId } from "./records.ts";
+import { type Context, capability } from "./capability.ts";
+import { runOutcome, sessionActivity, sessionId, wakeRecord } from "./records.ts";
 import { outcomeOf } from "./run-outcome.ts";
 import { shortened } from "./shortened.ts";
 
@@ -17,6 +18,8 @@ const brief = z.object({
   title: z.string(),
   harness: z.string(),
   status: z.enum(sessionStatuses),
+  /** What a live one does. */
+  activity: z.enum(activityStates).optional(),
   lastActivityAt: z.string(),
 });
 
@@ -27,6 +30,8 @@ const session = runOutcome.extend({
   status: z.enum(sessionStatuses),
   /** Whether a process is running for it now. */
   active: z.boolean(),
+  /** What that does, since when, and what says so. */
+  activity: sessionActivity.optional(),
   archived: z.boolean(),
   projectRoot: z.string(),
   cwd: z.string(),
@@ -39,6 +44,8 @@ const session = runOutcome.extend({
   leftBehind: z.array(leftProcess).optional(),
   /** Present while the disk is full: the harness is paused, and goes on when there is space. */
   store: z.literal("store_full").optional(),
+  /** Follow-ups that wait: for their time, and for their turn. */
+  wakes: z.object({ pending: z.int(), queued: z.int(), held: wakeRecord.shape.held }).optional(),
   /** The session that launched it; null for the owner. */
   parent: z.string().nullable(),
   /** Those it launched itself, newest first, as far as they fit. */
@@ -69,22 +76,23 @@ export const status = capability({
   tool: {
     title: "Session status",
     description:
-      "How one agent session stands, in a screenful: state, result, last message (up to 2 KB; tail has all of it), what it was denied, usage. Use it to read a result after watch; to wait, use watch instead of asking again. Without a session: an overview of what runs now.",
+      "How an agent session stands: state, result, last message (up to 2 KB; tail has all of it), what it was denied, wakes that wait, usage. Use it to read a result after watch; to wait, use watch instead of asking again. Without a session: what runs now.",
     core: true,
   },
   positional: ["session"],
   async run({ session: id }, context) {
-    const { sessions, leftovers, reader, listSessions, liveCount, storeState } = context;
+    const { sessions, activities, leftovers, reader, listSessions, liveCount, storeState } = context;
     const cursor = reader.cursorAt(reader.lastSeq());
     const store = storeState() === "store_full" ? { store: "store_full" as const } : {};
     if (id === undefined) {
       const projectRoot = listedProject(context, undefined);
       const live = listSessions({ ...newest, status: "running", projectRoot });
-      return { live: liveCount(projectRoot), ...store, sessions: live.map(inBrief), cursor };
+      return { live: liveCount(projectRoot), ...store, sessions: live.map(inBrief(activities)), cursor };
     }
     const record = sessions.get(id);
     const run = sessions.newestRun(id);
     const children = listSessions({ ...newest, parent: id });
+    const activity = activities.shown(record);
     const left = leftovers.leftBehind(id).map(({ pid, command }) => ({ pid, command }));
     return {
       id,
@@ -92,6 +100,7 @@ export const status = capability({
       harness: record.harness,
       status: record.status,
       active: isLive(record.status),
+      ...(activity === null ? {} : { activity }),
       archived: record.archived_at !== null,
       ...outcomeOf(record, run),
       projectRoot: record.project_root,
@@ -103,8 +112,9 @@ export const status = capability({
       pid: isLive(record.status) ? (run?.pid ?? null) : null,
       ...(left.length > 0 ? { leftBehind: left } : {}),
       ...store,
+      ...waiting(context.wakes.counts(id)),
       parent: record.parent_id,
-      ...(children.length > 0 ? { children: children.map(inBrief) } : {}),
+      ...(children.length > 0 ? { children: children.map(inBrief(activities)) } : {}),
       createdAt: record.created_at,
       lastActivityAt: record.last_activity_at,
       endedAt: run?.ended_at ?? null,
@@ -112,6 +122,10 @@ export const status = capability({
     };
   },
 });
+
+/** Said only where there are some. */
+const waiting = ({ pending, queued, hold }: ReturnType<Runtime["wakes"]["counts"]>) =>
+  pending + queued === 0 ? {} : { wakes: { pending, queued, ...(hold === undefined ? {} : { held: hold }) } };
 
 const newest = {
   status: undefined,
@@ -121,12 +135,20 @@ const newest = {
   includeArchived: true,
   limit: namedMax,
   before: undefined,
+  attention: false,
 };
 
-const inBrief = ({ id, title, harness, status, last_activity_at }: SessionRecord): z.input<typeof brief> => ({
-  id,
-  title: shortened(title, titleBytesMax.named),
-  harness,
-  status,
-  lastActivityAt: last_activity_at,
-});
+const inBrief =
+  (activities: Context["activities"]) =>
+  (record: SessionRecord): z.input<typeof brief> => {
+    const { id, title, harness, status, last_activity_at } = record;
+    const activity = activities.shown(record);
+    return {
+      id,
+      title: shortened(title, titleBytesMax.named),
+      harness,
+      status,
+      ...(activity === null ? {} : { activity: activity.state }),
+      lastActivityAt: last_activity_at,
+    };
+  };

@@ -58,3 +58,18 @@ export function age(since: string, now = Date.now()): string {
   const [unit, size] = steps.find(([, size]) => seconds >= size) ?? ["s", 1];
   return `${Math.floor(seconds / size)}${unit}`;
 }
+
+/** How long from now, in the two largest units and about: nobody plans half an hour by the second. */
+export function until(at: string, now = Date.now()): string {
+  const exact = Math.max(0, (Date.parse(at) - now) / 1000);
+  const grain = exact >= 86_400 ? 3600 : exact >= 600 ? 60 : 1;
+  let seconds = Math.round(exact / grain) * grain;
+  const parts: string[] = [];
+  for (const [unit, size] of [...steps, ["s", 1] as const]) {
+    const count = Math.floor(seconds / size);
+    seconds -= count * size;
+    if (count > 0 || parts.length > 0) parts.push(`${count}${unit}`);
+  }
+  const [first = "0s", second = "0"] = parts;
+  return second.startsWith("0") ? first : `${first} ${second}`;
+}

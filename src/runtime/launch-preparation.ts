@@ -6,6 +6,8 @@ import { redactText } from "../text/redact.ts";
 import type { Environment } from "./environment.ts";
 import type { HarnessCatalog } from "./harness-catalog.ts";
 import {
+  type Harness,
+  type HookCommand,
   type LaunchMode,
   type LaunchRequest,
   type Permission,
@@ -217,15 +219,17 @@ async function prepareRun(
   { session, runId, prompt, model, conversation, endsIdle, env }: RunRequest,
   { harnesses, home, bin }: Preparation,
 ): Promise<PreparedRun> {
-  const { projectRoot, cwd, launchMode, permission, addDirs } = session;
-  const plan = harnesses.get(session.harness).plan({
+  const { cwd, launchMode, permission, addDirs } = session;
+  const harness = harnesses.get(session.harness);
+  const plan = harness.plan({
     mode: launchMode,
     prompt,
     model,
     permission,
     addDirs,
     conversation,
-    toolServer: session.tools ? toolServer(bin, projectRoot, env) : undefined,
+    toolServer: session.tools ? toolServer(bin, session, env) : undefined,
+    hook: launchMode === "interactive" ? hookOf(harness, bin) : undefined,
   });
   const { file, version } = await harnesses.find(session.harness, env);
   const { token, hash } = newRunToken();
@@ -280,17 +284,24 @@ const runVariables = ["COVEN_HOME", "COVEN_BIN", "COVEN_SESSION_ID", "COVEN_RUN_
 const plainName = /^[A-Za-z_]\w*$/;
 
 /** The server hands what it runs with to what it launches, so that a child finds the login and the PATH of its parent. */
-const toolServer = (bin: string, projectRoot: string, env: Environment): ToolServer => ({
+const toolServer = (bin: string, session: RunRequest["session"], env: Environment): ToolServer => ({
   name: "coven",
   command: bin,
   args: ["mcp"],
   variables: [...new Set([...runVariables, ...Object.keys(env)])].filter((name) => plainName.test(name)),
   approved: ["kill"],
-  about: `You run as a session of Coven and have its tools (server coven). With run you launch other coding agents,
-codex or claude, in this project (projectRoot ${projectRoot}): each does one task and ends. run answers an id and a
-cursor; watch with both waits for the end and says how it ended; tail and status show what was said; kill ends one.
-Use them where work can be done side by side, and do not end before what you launched has ended or is killed.`,
+  about: `You run as session ${session.id} of Coven and have its tools (server coven). With run you launch other coding
+agents, codex or claude, in this project (projectRoot ${session.projectRoot}): each does one task and ends. run answers
+an id and a cursor; watch with both waits for the end and says how it ended; tail and status show what was said; kill
+ends one. wake gives a session a follow-up: one that has ended goes on with its conversation. To wait for something
+long, do not poll or sleep: wake your own id with a delay (30m) and end; you are resumed then. Use them where work can
+be done side by side, and do not end before what you launched has ended or is killed, unless you launched it with
+wakeParent: then you are woken when it ends.`,
 });
+
+/** The run's variables stand in the environment that harnesses give their hooks. */
+const hookOf = ({ id, signOfHook }: Harness, bin: string): HookCommand | undefined =>
+  signOfHook && { command: bin, args: ["hook", id] };
 
 const titleOf = ({ title, prompt }: LaunchInput): string =>
   title === undefined

@@ -47,6 +47,8 @@ export interface LaunchesOptions extends Preparation {
   readonly limits: () => LaunchLimits;
   /** Hears of sessions whose parent is to be told of their end. */
   readonly tells: (session: string) => void;
+  /** Hears of each run that is written down, before it is started. */
+  readonly launched: (session: string) => void;
 }
 
 export class Launches {
@@ -147,6 +149,7 @@ export class Launches {
       store.runs.giveTo(runId, host.pid);
     });
     growth.tell([session.id]);
+    this.#options.launched(session.id);
     if (session.wake_parent) this.#options.tells(session.id);
     await this.#spawn(prepared, host);
   }
@@ -191,6 +194,7 @@ export class Launches {
     });
     for (const { session, spec } of launches) {
       this.#options.environments.remember(spec.sessionId, launcher.env);
+      this.#options.launched(spec.sessionId);
       if (session.wake_parent === true) this.#options.tells(spec.sessionId);
     }
     growth.tell(launches.map(({ spec }) => spec.sessionId));

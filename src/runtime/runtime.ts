@@ -1,10 +1,12 @@
 /** What the daemon knows and does, as one value that the composition root makes and hands to the actions. */
+import type { Activities } from "./activities.ts";
 import type { Casts } from "./casts.ts";
 import type { Environments } from "./environment.ts";
 import type { ExternalSessions } from "./external.ts";
 import type { HarnessCatalog } from "./harness-catalog.ts";
 import type { HarnessScan } from "./harness-scan.ts";
 import type { StoreState } from "./host/protocol.ts";
+import type { Hooks } from "./hooks.ts";
 import type { Launches } from "./launches.ts";
 import type { Leftovers } from "./leftovers.ts";
 import type { LogReader } from "./reading.ts";
@@ -43,6 +45,8 @@ export interface Runtime {
   readonly reader: LogReader;
   readonly screens: Screens;
   readonly growth: Growth;
+  readonly activities: Activities;
+  readonly hooks: Hooks;
   readonly intents: Store["intents"];
   /** Why the store takes no writes now, where the error says so. */
   readonly storeRefusal: (error: unknown) => Refusal | undefined;

@@ -5,7 +5,7 @@
 import { Worker } from "node:worker_threads";
 import * as z from "zod";
 import { Failure } from "../errors.ts";
-import type { Picture } from "../text/screen.ts";
+import type { Picture, ScreenView } from "../text/screen.ts";
 
 const size = { columns: z.int(), rows: z.int() };
 const step = z.union([
@@ -18,9 +18,12 @@ export type ScreenStep = z.output<typeof step>;
 export const screenRequest = z.object({
   id: z.int(),
   screen: z.int(),
-  task: z.enum(["draw", "show", "close"]),
+  task: z.enum(["draw", "show", "view", "close"]),
   steps: z.array(step),
 });
+
+const span = z.tuple([z.int(), z.int()]);
+const caret = { row: z.int(), column: z.int() };
 
 const screenAnswer = z.object({
   id: z.int(),
@@ -28,14 +31,23 @@ const screenAnswer = z.object({
     .object({
       text: z.string(),
       ...size,
-      caret: z.object({ row: z.int(), column: z.int() }),
+      caret: z.object(caret),
       title: z.string().optional(),
+    })
+    .optional(),
+  view: z
+    .object({
+      lines: z.array(z.object({ text: z.string(), dim: z.array(span), inverse: z.array(span) })),
+      columns: z.int(),
+      caret: z.object({ ...caret, isVisible: z.boolean() }),
+      isHalfDrawn: z.boolean(),
     })
     .optional(),
 });
 export interface ScreenAnswer {
   readonly id: number;
   readonly picture: Picture | undefined;
+  readonly view: ScreenView | undefined;
 }
 
 /** Memory of the worker for everything but the cells of the screens, which are bounded by their number. */
@@ -76,6 +88,12 @@ export class ScreenWorker {
     return { ...picture, title: picture.title };
   }
 
+  async view(screen: number): Promise<ScreenView> {
+    const { view } = await this.#ask(screen, "view", []);
+    if (view === undefined) throw new Error("the worker of the screens answered without a view");
+    return view;
+  }
+
   async close(screen: number): Promise<void> {
     if (this.#worker !== undefined) await this.#ask(screen, "close", []);
   }
@@ -87,7 +105,7 @@ export class ScreenWorker {
     await worker?.terminate();
   }
 
-  #ask(screen: number, task: "draw" | "show" | "close", steps: readonly ScreenStep[]) {
+  #ask(screen: number, task: z.output<typeof screenRequest>["task"], steps: readonly ScreenStep[]) {
     const worker = (this.#worker ??= this.#start());
     clearTimeout(this.#idle);
     const id = (this.#count += 1);

@@ -10,14 +10,14 @@ import type { TerminalRow } from "../store/events.ts";
 import type { SessionRecord } from "../store/sessions.ts";
 import type { Store } from "../store/store.ts";
 import { tailOf } from "../text/clean.ts";
-import type { Picture } from "../text/screen.ts";
+import type { ScreenView } from "../text/screen.ts";
 import { formatCursor } from "./cursor.ts";
 import type { LogReader } from "./reading.ts";
 import { type ScreenStep, ScreenWorker } from "./screen-worker.ts";
 import type { LiveSessions } from "./sessions.ts";
 
-/** Screens kept drawn: what a supervisor looks at in turns. At 80 × 24 each takes some 0.2 MB. */
-const keptMax = 8;
+/** Screens kept drawn: the live sessions that are read while they print. At 80 × 24 each takes some 0.2 MB. */
+const keptMax = 32;
 /** Of one session: now, and two earlier places, so that looking back does not cost the others theirs. */
 const keptOfOneMax = 3;
 /** Cells of all that are kept, 12 bytes each in two buffers: windows may be as large as 1000 × 1000. */
@@ -44,6 +44,8 @@ interface Kept {
   isInUse: boolean;
 }
 
+type Show<T> = (screen: number) => Promise<{ readonly shown: T; readonly cells: number }>;
+
 export interface ScreenAsked {
   readonly seq: number | undefined;
   readonly maxBytes: number;
@@ -52,8 +54,8 @@ export interface ScreenAsked {
 
 export interface ScreensOptions {
   readonly store: Store;
-  readonly sessions: LiveSessions;
-  readonly reader: LogReader;
+  readonly sessions: Pick<LiveSessions, "get">;
+  readonly reader: Pick<LogReader, "tail">;
   /** The program of the worker, as built. */
   readonly workerFile: string;
   readonly idleMs?: number;
@@ -66,7 +68,7 @@ export class Screens {
   #kept: Kept[] = [];
   readonly #turns = new Map<string, Promise<unknown>>();
   readonly #waiting: (() => void)[] = [];
-  #drawn = 0;
+  #drawing = 0;
   #count = 0;
 
   constructor(options: ScreensOptions) {
@@ -91,7 +93,10 @@ export class Screens {
         ...place,
       };
     const { text, title, ...picture } = await this.#inTurn(session, () =>
-      this.#picture(session, seq, signal),
+      this.#drawn(session, seq, signal, async (screen) => {
+        const shown = await this.#worker.show(screen);
+        return { shown, cells: shown.rows * shown.columns };
+      }),
     );
     return {
       kind: "terminal" as const,
@@ -101,6 +106,18 @@ export class Screens {
       ...(store.pruning.removedFrom(session) > 0 ? { pruned: true as const } : {}),
       ...place,
     };
+  }
+
+  /** The session's terminal as it is drawn now; undefined where it has none. */
+  async read(session: string, signal: AbortSignal): Promise<ScreenView | undefined> {
+    const { store, sessions } = this.#options;
+    if (!this.#hasTerminal(sessions.get(session))) return undefined;
+    return this.#inTurn(session, () =>
+      this.#drawn(session, store.events.lastSeq(), signal, async (screen) => {
+        const shown = await this.#worker.view(screen);
+        return { shown, cells: shown.lines.length * shown.columns };
+      }),
+    );
   }
 
   /** Ends the thread, if there is one. */
@@ -143,26 +160,27 @@ export class Screens {
   }
 
   async #entered(): Promise<void> {
-    if (this.#drawn < drawnAtOnceMax) this.#drawn += 1;
+    if (this.#drawing < drawnAtOnceMax) this.#drawing += 1;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   /** Whoever waits next takes the place over. */
   #left(): void {
     const next = this.#waiting.shift();
-    if (next === undefined) this.#drawn -= 1;
+    if (next === undefined) this.#drawing -= 1;
     else next();
   }
 
-  async #picture(session: string, seq: number, signal: AbortSignal): Promise<Picture> {
+  /** What `show` tells of the screen once it is drawn up to the place. */
+  async #drawn<T>(session: string, seq: number, signal: AbortSignal, show: Show<T>): Promise<T> {
     requireWanted(signal);
     const kept = this.#nearest(session, seq);
     kept.isInUse = true;
     try {
       await this.#drawUpTo(kept, seq, signal);
-      const picture = await this.#worker.show(kept.screen);
-      kept.cells = picture.rows * picture.columns;
-      return picture;
+      const { shown, cells } = await show(kept.screen);
+      kept.cells = cells;
+      return shown;
     } finally {
       kept.isInUse = false;
       this.#drop();
@@ -188,7 +206,7 @@ export class Screens {
   /** What is kept nearest before the place in the same run, or a new screen. */
   #nearest(session: string, seq: number): Kept {
     const { store } = this.#options;
-    const runStart = store.events.lastMoveTo(session, (status) => status === "running", seq) ?? 0;
+    const runStart = store.events.lastMove(session, (status) => status === "running", seq)?.seq ?? 0;
     const removed = store.pruning.removedFrom(session);
     const found = this.#kept
       .filter((kept) => kept.session === session && kept.runStart === runStart)

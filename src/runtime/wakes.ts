@@ -198,6 +198,7 @@ export class Wakes {
         addDirs: [],
         conversation: { kind: "resume", id: conversation },
         toolServer: undefined,
+        hook: undefined,
       });
     }
   }

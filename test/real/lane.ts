@@ -47,6 +47,8 @@ export interface LaneRequest {
   readonly args?: object;
   /** Added to the caller's environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Done to the program's home before it is launched. */
+  readonly prepare?: (standIn: StandIn) => void;
   /** A folder looked at before the programs. */
   readonly firstOnPath?: string;
 }
@@ -58,6 +60,7 @@ export async function launch(harness: StandInHarness, request: LaneRequest): Pro
   const project = gitProject();
   const standIn = await startStandIn(harness, { turns: request.turns(project) }, project);
   onTestFinished(standIn.stop);
+  request.prepare?.(standIn);
   const daemon = await startDaemon();
   const { prompt, args, env, firstOnPath } = request;
   const answer = await daemon.client.call(

@@ -185,8 +185,8 @@ const mcpHttp: Surface = {
 const cli: Surface = {
   name: "the CLI",
   leavesOut: {
-    which: ({ name }) => !/^[a-z]+$/.test(name),
-    because: "names that are no words belong to the wire",
+    which: ({ name }) => !/^[a-z]+$/.test(name) || name === "hook",
+    because: "names that are no words belong to the wire, and coven hook is a program of its own",
   },
   open:
     async (place) =>

@@ -1,3 +1,4 @@
+import { claudeScreens } from "./claude-screens.ts";
 import {
   checkMode,
   checkPrompt,
@@ -7,6 +8,7 @@ import {
   checkedModel,
   fitsArgument,
 } from "./launch-arguments.ts";
+import { claudeHookArgs, signOfClaudeHook } from "./claude-hooks.ts";
 import type { Harness, LaunchMode, LaunchPlan, LaunchRequest, Permission, ToolServer } from "./harness.ts";
 
 const modes: readonly LaunchMode[] = ["interactive", "nonInteractive", "stream"];
@@ -22,6 +24,8 @@ export const claude: Harness = {
   plan,
   resumes: () => true,
   message,
+  screens: claudeScreens,
+  signOfHook: signOfClaudeHook,
 };
 
 function plan(request: LaunchRequest): LaunchPlan {
@@ -45,6 +49,7 @@ function interactive(request: LaunchRequest): LaunchPlan {
       ...conversationArgs(request),
       ...permissionArgs(request, permission),
       ...commonArgs(request),
+      ...claudeHookArgs(request.hook),
       ...promptArgs(prompt),
     ],
     transport: "pty",

@@ -1,3 +1,4 @@
+import { codexScreens } from "./codex-screens.ts";
 import {
   checkMode,
   checkPrompt,
@@ -7,6 +8,7 @@ import {
   checkedModel,
   fitsArgument,
 } from "./launch-arguments.ts";
+import { codexHookArgs, signOfCodexHook } from "./codex-hooks.ts";
 import type { Harness, LaunchMode, LaunchPlan, LaunchRequest, Permission } from "./harness.ts";
 
 const modes: readonly LaunchMode[] = ["interactive", "nonInteractive"];
@@ -23,6 +25,8 @@ export const codex: Harness = {
   resumes: () => true,
   // `codex exec` reads its standard input to the end and only then begins: it cannot be spoken to in turns.
   message: undefined,
+  screens: codexScreens,
+  signOfHook: signOfCodexHook,
 };
 
 function plan(request: LaunchRequest): LaunchPlan {
@@ -42,6 +46,7 @@ function interactive(request: LaunchRequest): LaunchPlan {
       ...(permission === undefined ? addDirArgs(addDirs) : newSandboxArgs(permission, addDirs)),
       ...modelArgs(request),
       ...toolServerArgs(request),
+      ...codexHookArgs(request.hook),
       ...(conversation.kind === "resume" ? [checkedConversationId(conversation.id)] : []),
       ...(prompt === "" ? [] : ["--", prompt]),
     ],

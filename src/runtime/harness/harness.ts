@@ -3,6 +3,8 @@
  * data and pure functions; it never spawns, reads a file or looks at the environment.
  */
 import type { TypedEvent } from "../../events.ts";
+import type { ScreenPatterns } from "./screen-patterns.ts";
+import type { ActivitySign } from "./activity-sign.ts";
 
 export const launchModes = ["interactive", "nonInteractive", "stream"] as const;
 export type LaunchMode = (typeof launchModes)[number];
@@ -37,6 +39,21 @@ export interface ToolServer {
   readonly about: string;
 }
 
+/** A program that an interactive harness is to call at its hooks, with the event on standard input, beside the user's own. */
+export interface HookCommand {
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+/** What one call of a hook tells. */
+export interface HookSign {
+  readonly sign?: ActivitySign;
+  /** What is asked, or what is busy because it was asked and is answered: such a sign ends only the question that has the same. */
+  readonly about?: string;
+  /** The harness's own id of the conversation it is in. */
+  readonly conversation?: string;
+}
+
 export interface LaunchRequest {
   readonly mode: LaunchMode;
   readonly prompt: string;
@@ -48,6 +65,8 @@ export interface LaunchRequest {
   /** A new conversation may be given this id beforehand (a UUID), an older one is resumed by the harness's own id. */
   readonly conversation: { readonly kind: "new" | "resume"; readonly id: string };
   readonly toolServer: ToolServer | undefined;
+  /** For an interactive launch. */
+  readonly hook: HookCommand | undefined;
 }
 
 export interface LaunchPlan {
@@ -82,6 +101,10 @@ export interface Harness {
   readonly resumes: (mode: LaunchMode) => boolean;
   /** In mode stream: what is written to standard input to say a text. Undefined where it has no such mode. */
   readonly message: ((text: string) => string) | undefined;
+  /** How its screens in mode interactive look. Undefined where nobody has said. */
+  readonly screens: ScreenPatterns | undefined;
+  /** What a hook's event tells; undefined for one that tells nothing. Undefined where a harness has no hooks that Coven knows. */
+  readonly signOfHook: ((event: unknown) => HookSign | undefined) | undefined;
 }
 
 /** Longest prompt given as an argument, bytes. Linux ends a single argument at 128 KiB. */

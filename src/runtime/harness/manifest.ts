@@ -74,5 +74,7 @@ function harnessOf(declaration: AdapterDeclaration, source: string): Harness {
     plan: createManifestPlan(declaration, label),
     resumes: (mode) => mode === "nonInteractive" && canResume(declaration),
     message: undefined,
+    screens: undefined,
+    signOfHook: undefined,
   };
 }

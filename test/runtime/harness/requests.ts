@@ -9,6 +9,7 @@ export const request = (overrides: Partial<LaunchRequest> = {}): LaunchRequest =
   permission: undefined,
   addDirs: [],
   toolServer: undefined,
+  hook: undefined,
   conversation: { kind: "new", id: conversationId },
   ...overrides,
 });
