@@ -9,7 +9,9 @@ import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { type TestDaemon, makeHome, startDaemon } from "../support/daemon.ts";
-import { makeProject } from "../support/launch.ts";
+import { launch, makeProject } from "../support/launch.ts";
+import { HostLink } from "../../src/runtime/host/link.ts";
+import type { LaunchSpec } from "../../src/runtime/host/protocol.ts";
 import { identify, lookAround } from "../../src/runtime/host/processes.ts";
 import { hostOf, hostsOf } from "../support/lanes.ts";
 import {
@@ -149,6 +151,42 @@ function askUnlaunched(home: string, session: string, host: number): { wake: str
   });
   return { wake: id };
 }
+
+test("a host that is asked once more for a run that it has forgotten, or that is not its own, begins nothing", async () => {
+  const home = makeHome();
+  const daemon = await startDaemon(home);
+  const project = makeProject();
+  const { id, runId } = await launch(daemon, leaves("once"), { harness: "turns", projectRoot: project });
+  await ended(daemon, id);
+  const host = hostOf(home);
+  const listener = { grown: () => undefined, lost: () => undefined };
+  const link = await HostLink.connect(host, join(home, `host-${host}.sock`), listener);
+  onTestFinished(() => link.close());
+  // Held until its ending is in the log, and forgotten then.
+  await expect.poll(() => link.runs()).toEqual([]);
+  const spec: LaunchSpec = {
+    runId,
+    sessionId: id,
+    harness: "turns",
+    file: "/bin/sh",
+    args: ["-c", leaves("twice")],
+    cwd: project,
+    env: { PATH: "/usr/bin:/bin" },
+    transport: "pty",
+    prompt: "-",
+    version: null,
+    launchMode: "nonInteractive",
+    permission: null,
+    model: null,
+    endsIdle: false,
+  };
+  expect((await link.call("launch", spec)).pid).toBeGreaterThan(0);
+  await expect(link.call("launch", { ...spec, runId: "unknown" })).rejects.toMatchObject({
+    code: "launch_failed",
+  });
+  expect(await link.runs()).toEqual([]);
+  expect(said({ project })).toEqual(["once"]);
+});
 
 test("the host is killed when the run is written down and it has begun nothing: visibly failed, and not delivered", async () => {
   const home = makeHome();
