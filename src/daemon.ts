@@ -25,6 +25,7 @@ import { listen } from "./rpc/listener.ts";
 import { listenOnLoopback } from "./rpc/loopback.ts";
 import type { Services, Stopped } from "./rpc/services.ts";
 import { Activities } from "./runtime/activities.ts";
+import { Answers } from "./runtime/answers.ts";
 import { Casts } from "./runtime/casts.ts";
 import { Environments } from "./runtime/environment.ts";
 import { ExternalSessions } from "./runtime/external.ts";
@@ -33,8 +34,10 @@ import { Hooks } from "./runtime/hooks.ts";
 import { HarnessCatalog } from "./runtime/harness-catalog.ts";
 import { scanHarness } from "./runtime/harness-scan.ts";
 import { HostPool } from "./runtime/host-pool.ts";
+import { InputLeases } from "./runtime/input-leases.ts";
 import { Launches } from "./runtime/launches.ts";
 import { Leftovers } from "./runtime/leftovers.ts";
+import { LiveWakes } from "./runtime/live-delivery.ts";
 import { LogReader } from "./runtime/reading.ts";
 import { type Bounds, Retention } from "./runtime/retention.ts";
 import { runOfToken } from "./runtime/run-tokens.ts";
@@ -43,6 +46,7 @@ import type { Runtime } from "./runtime/runtime.ts";
 import { Screens } from "./runtime/screens.ts";
 import { Settling } from "./runtime/settling.ts";
 import { createSights } from "./runtime/sights.ts";
+import { SessionLooks } from "./runtime/session-looks.ts";
 import { LiveSessions } from "./runtime/sessions.ts";
 import { WakeParents } from "./runtime/wake-parents.ts";
 import { WakeQueue } from "./runtime/wake-queue.ts";
@@ -108,7 +112,8 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       lost: (pid) => void leftovers.orphanLostRuns((run) => run.host_pid === pid),
     });
     const leftovers = new Leftovers({ store, growth, hosts, log });
-    const sessions = new LiveSessions({ store, hosts, harnesses, leftovers, log });
+    const leases = new InputLeases();
+    const sessions = new LiveSessions({ store, hosts, harnesses, leftovers, leases, log });
     const launches = new Launches({
       store,
       growth,
@@ -123,18 +128,29 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       tells: (session) => parents.follow(session),
       launched: (session) => activities.follow(session),
     });
-    const live = { deliver: async () => undefined };
-    const queue = new WakeQueue({ store, growth, launches, leftovers, live, limits, log });
-    const parents = new WakeParents({ store, growth, queue, limits, log });
-    const wakes = new Wakes({ store, growth, sessions, harnesses, environments, queue, limits });
     const reader = new LogReader(store, growth);
     const workerFile = join(dirname(program), "serve-screens.js");
     const screens = new Screens({ store, sessions, reader, workerFile });
     const sights = createSights({ store, harnesses, environments, screens });
     const activities = new Activities({ store, growth, sights, log });
+    const terminals = new Terminals(sessions, reader, growth);
+    const looks = new SessionLooks({ screens, harnesses, growth });
+    const live = new LiveWakes({
+      store,
+      growth,
+      sessions,
+      leases,
+      looks,
+      terminals,
+      activities,
+      again: (session) => queue.advance(session),
+      log,
+    });
+    const queue = new WakeQueue({ store, growth, launches, leftovers, live, limits, log });
     activities.onChange((session) => queue.advance(session));
     const settling = new Settling(store, (session, run, waiting) => queue.holdOf(session, run, waiting));
-    const terminals = new Terminals(sessions, reader, growth);
+    const parents = new WakeParents({ store, growth, queue, limits, log });
+    const wakes = new Wakes({ store, growth, sessions, harnesses, environments, queue, limits });
     for (const problem of loadConfig(home).problems) log.warn({ code: "config_problem" }, problem);
     const retention = new Retention({ store, log, bounds: () => boundsOf(home) });
     const daemon: { pid: number; startedAt: string; socket: string; tcp?: string } = {
@@ -155,6 +171,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       casts: new Casts(store, growth),
       watches: new Watches({ store, growth, sessions, settling }),
       wakes,
+      answers: new Answers({ sessions, looks, leases, activities }),
       reader,
       screens,
       growth,
@@ -204,6 +221,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     const stop = async (keep: boolean): Promise<Stopped> => {
       await parents.close();
       activities.close();
+      live.close();
       await queue.close();
       const launched = launches.close();
       await retention.close();

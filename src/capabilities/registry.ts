@@ -1,5 +1,6 @@
 /** The table of actions: whatever is in it is published on every surface. */
 import type * as z from "zod";
+import { answer } from "./answer.ts";
 import { apiVersion } from "./api-version.ts";
 import { archive } from "./archive.ts";
 import { capabilities as discover } from "./capabilities.ts";
@@ -45,6 +46,7 @@ const table = [
   wake,
   wakes,
   unwake,
+  answer,
   kill,
   archive,
   summon,

@@ -9,7 +9,7 @@ import { type Route, bySession } from "./route.ts";
 
 export const rituals: readonly Route[] = [
   { method: "GET", path: "/sessions/:id/wait", action: "watch", decode: waitArguments },
-  { method: "POST", path: "/sessions/:id/wakes", action: "wake", decode: wakeArguments, status: 201 },
+  { method: "POST", path: "/sessions/:id/wakes", action: "wake", decode: bodyOfSession, status: 201 },
   { method: "GET", path: "/sessions/:id/wakes", action: "wakes", decode: wakesArguments },
   {
     method: "DELETE",
@@ -18,6 +18,7 @@ export const rituals: readonly Route[] = [
     decode: (request) => ({ ...bySession(request), ...wakeInPath.parse(request.params) }),
     takes: z.object({}),
   },
+  { method: "POST", path: "/sessions/:id/answer", action: "answer", decode: bodyOfSession },
   { method: "POST", path: "/sessions/:id/archive", action: "archive", decode: ofSession },
   { method: "POST", path: "/sessions/:id/summon", action: "summon", decode: ofSession },
   { method: "DELETE", path: "/sessions/:id", action: "sacrifice", decode: sacrificeArguments },
@@ -40,7 +41,7 @@ function waitArguments(request: FastifyRequest): Record<string, unknown> {
   };
 }
 
-function wakeArguments(request: FastifyRequest): Record<string, unknown> {
+function bodyOfSession(request: FastifyRequest): Record<string, unknown> {
   return { ...withoutNulls(jsonObject(request)), ...bySession(request) };
 }
 

@@ -82,6 +82,11 @@ export class HostPool {
     return pid === null ? undefined : this.#links.get(pid);
   }
 
+  /** Whether that host speaks this daemon's version of the protocol. */
+  isCurrent(pid: number | null): boolean {
+    return pid !== null && this.#links.has(pid) && !this.#older.has(pid);
+  }
+
   /** Whether its process lives, whether it answers or not. */
   lives(pid: number): boolean {
     return this.#options.store.hosts.all().some((record) => record.pid === pid && isAlive(record));

@@ -1,4 +1,5 @@
 /** What the daemon knows and does, as one value that the composition root makes and hands to the actions. */
+import type { Answers } from "./answers.ts";
 import type { Activities } from "./activities.ts";
 import type { Casts } from "./casts.ts";
 import type { Environments } from "./environment.ts";
@@ -42,6 +43,7 @@ export interface Runtime {
   readonly casts: Casts;
   readonly watches: Watches;
   readonly wakes: Wakes;
+  readonly answers: Answers;
   readonly reader: LogReader;
   readonly screens: Screens;
   readonly growth: Growth;

@@ -10,6 +10,7 @@ import type { HarnessCatalog } from "./harness-catalog.ts";
 import type { EndsAs } from "./host/run.ts";
 import type { HostPool } from "./host-pool.ts";
 import { type SessionInput, inputFor } from "./input.ts";
+import type { InputLeases } from "./input-leases.ts";
 import { type Leftovers, requireNone } from "./leftovers.ts";
 import { isDescendant } from "./lineage.ts";
 import { requireUnended } from "./run-tokens.ts";
@@ -22,6 +23,7 @@ export interface SessionsOptions {
   readonly hosts: HostPool;
   readonly harnesses: HarnessCatalog;
   readonly leftovers: Leftovers;
+  readonly leases: InputLeases;
   readonly log: Log;
 }
 
@@ -76,9 +78,34 @@ export class LiveSessions {
    * does not take.
    */
   async input(id: string, input: SessionInput, inputKey?: string): Promise<void> {
+    await this.#options.leases.free(id);
     const { session, run, host } = this.#live(id);
     const messageOf = (text: string) => this.#options.harnesses.get(session.harness).message?.(text);
     await host.call("input", { runId: run.id, ...inputFor(session, input, messageOf), inputKey });
+  }
+
+  /** Types into the terminal of that very run, for whoever holds the lease. Once for each key. */
+  async type(run: RunRecord, typed: string, inputKey: string): Promise<void> {
+    const { host } = this.#liveRun(run);
+    const dataBase64 = Buffer.from(typed).toString("base64");
+    await host.call("input", { runId: run.id, dataBase64, end: false, inputKey });
+  }
+
+  /** Whether the run was typed something under that key. */
+  async hasTaken(run: RunRecord, inputKey: string): Promise<boolean> {
+    const { host } = this.#liveRun(run);
+    return (await host.call("taken", { runId: run.id, inputKey })).isTaken;
+  }
+
+  /** Whether the run's host can say what it has taken; hosts of older versions cannot. */
+  tellsTaken(run: RunRecord): boolean {
+    return this.#options.hosts.isCurrent(run.host_pid);
+  }
+
+  #liveRun(wanted: RunRecord) {
+    const live = this.#live(wanted.session_id);
+    if (live.run.id === wanted.id) return live;
+    throw new Failure("session_not_live", `run ${wanted.id} of session ${wanted.session_id} is over`);
   }
 
   /** Throws `session_not_found` or `session_not_live`. */

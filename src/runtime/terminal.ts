@@ -28,6 +28,8 @@ interface Viewer {
 interface Stage {
   readonly viewers: Set<Viewer>;
   controller: Viewer | undefined;
+  /** When a key was pressed last, by this process's own clock, ms. */
+  typedAt: number | undefined;
 }
 
 const never = Promise.resolve(Number.POSITIVE_INFINITY);
@@ -47,7 +49,11 @@ export class Terminals {
   /** Throws `session_not_found`. `told` hears who is at the keys, at once and whenever that changes. */
   attach(session: string, wanted: WantedControl, told: Viewer["told"]) {
     this.#sessions.get(session);
-    const stage = this.#stages.get(session) ?? { viewers: new Set(), controller: undefined };
+    const stage = this.#stages.get(session) ?? {
+      viewers: new Set(),
+      controller: undefined,
+      typedAt: undefined,
+    };
     this.#stages.set(session, stage);
     const viewer: Viewer = { told, queriesAfter: never };
     stage.viewers.add(viewer);
@@ -61,6 +67,7 @@ export class Terminals {
       output: (afterSeq: number, signal: AbortSignal) => this.#output(session, viewer, afterSeq, signal),
       input: async (bytes: Buffer) => {
         requireKeys();
+        if (isTyped(bytes)) stage.typedAt = performance.now();
         await this.#sessions.input(session, { text: undefined, keys: bytes, end: false });
       },
       resize: async (columns: number, rows: number) => {
@@ -73,6 +80,12 @@ export class Terminals {
         if (stage.controller === viewer) await this.#giveKeys(session, stage, undefined);
       },
     };
+  }
+
+  /** How long ago somebody who is still at the terminal pressed a key, ms; undefined where nobody is or did. */
+  quietForMs(session: string): number | undefined {
+    const typedAt = this.#stages.get(session)?.typedAt;
+    return typedAt === undefined ? undefined : performance.now() - typedAt;
   }
 
   /** Resolves when the host knows. */
@@ -115,6 +128,16 @@ export class Terminals {
     }
   }
 }
+
+/**
+ * What a terminal says by itself: a report (of its caret, its kind, a mode, that its window is looked at, of the mouse),
+ * or an answer that ends with a string terminator.
+ */
+const ownWords =
+  /\x1b\[[?>]?[\d;]*(?:R|c|n|\$y|I|O)|\x1b\[<[\d;]*[Mm]|\x1b[\]P_^][^\x07\x1b]*(?:\x07|\x1b\\)/g;
+
+/** Whether a person pressed a key: the terminal at the keys also answers what the harness asks it. */
+const isTyped = (bytes: Buffer): boolean => bytes.toString("latin1").replace(ownWords, "") !== "";
 
 const notAtTheKeys = (session: string, { controller }: Stage): Failure =>
   new Failure(

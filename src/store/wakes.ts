@@ -172,6 +172,7 @@ export function openWakes({ db, write }: Ledger, events: EventLog) {
        delivered_at = CASE state WHEN 'delivered' THEN :at ELSE delivered_at END WHERE id = :id`,
   );
   const setRun = statement(db, "UPDATE wakes SET run_id = :run WHERE id = :id");
+  const clearRun = statement(db, "UPDATE wakes SET run_id = NULL WHERE id = :id AND state = 'queued'");
 
   /** The only way a wake changes its state. Answers the place of its event. */
   const enter = (wake: WakeRecord, to: WakeState, { reason, lateMs }: WakeMove = {}): number =>
@@ -224,6 +225,11 @@ export function openWakes({ db, write }: Ledger, events: EventLog) {
     /** Which run is to be started by it, or to be told; before either is. */
     setRun: (id: string, run: string): void => {
       setRun.run({ id, run });
+    },
+
+    /** Nothing of it was told to the run after all, which is certain: it waits again. */
+    clearRun: (id: string): void => {
+      clearRun.run({ id });
     },
 
     /** Its harness runs, and has what it says. */

@@ -83,6 +83,7 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
       await held(runId).input({ bytes: Buffer.from(dataBase64, "base64"), said, end }, inputKey);
       return {};
     },
+    taken: async ({ runId, inputKey }) => ({ isTaken: held(runId).hasTaken(inputKey) }),
     resize: async ({ runId, columns, rows }) => {
       held(runId).resize(columns, rows);
       return {};

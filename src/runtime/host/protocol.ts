@@ -18,7 +18,7 @@ import { permissions, launchModes } from "../harness/harness.ts";
 
 /**
  * 2: input that stays open in mode stream, input that is not typed twice, what a run left behind. 3: with a run's start,
- * end and kill the host's log moves the wakes that belong to it.
+ * end and kill the host's log moves the wakes that belong to it, and it says which inputs it has taken.
  */
 export const protocolVersion = 3;
 
@@ -71,6 +71,8 @@ const params = {
     /** What comes again under the same key is answered again and not typed again. */
     inputKey: z.string().optional(),
   }),
+  /** Whether the run was given an input under that key: for whoever was cut off before the answer. */
+  taken: runOnly.extend({ inputKey: z.string() }),
   resize: runOnly.extend({ columns: z.int(), rows: z.int() }),
   /**
    * How many people are at the keys of the terminal, none or one; while nobody is, the host answers the terminal's
@@ -93,6 +95,7 @@ const params = {
 const results = {
   launch: z.object({ pid: z.int() }),
   input: z.object({}),
+  taken: z.object({ isTaken: z.boolean() }),
   resize: z.object({}),
   /** `status`: how the session ends, whether the store has taken it yet or not. */
   kill: survivors.extend({ status: z.enum(sessionStatuses).optional() }),

@@ -142,6 +142,11 @@ export class Run {
     return this.#taken.once(key, () => this.#take(input));
   }
 
+  /** Whether an input under that key was typed already. */
+  hasTaken(key: string): boolean {
+    return this.#taken.has(key);
+  }
+
   async #take({ bytes, said, end }: RunInput): Promise<void> {
     this.#requireLive();
     this.#requireOpenInput();

@@ -6,6 +6,9 @@ const keysMax = 1000;
 export function createTakenInputs() {
   const byKey = new Map<string, Promise<void>>();
   return {
+    /** Whether an input under the key was typed, or is being typed. */
+    has: (key: string): boolean => byKey.has(key),
+
     /** Without a key every input is a new one. What was refused may be tried again. */
     once(key: string | undefined, type: () => Promise<void>): Promise<void> {
       if (key === undefined) return type();
