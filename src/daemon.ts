@@ -178,9 +178,12 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     };
     await hosts.open();
     const held = await hosts.held();
-    // A host that lives and does not hold the run of a wake was never asked for it: nothing of it has happened.
+    // Of the run of a wake that its host does not hold, or gave back when it left, nothing has happened yet.
     const isUnlaunched = (run: RunRecord): boolean =>
-      run.wake_id !== null && run.pid === null && !held(run) && hosts.get(run.host_pid) !== undefined;
+      run.wake_id !== null &&
+      run.pid === null &&
+      !held(run) &&
+      (run.host_pid === null || hosts.get(run.host_pid) !== undefined);
     await leftovers.orphanLostRuns((run) => !held(run) && !isUnlaunched(run));
 
     let tellStopped: () => void = () => undefined;
@@ -199,7 +202,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     };
     let stopping: Promise<Stopped> | undefined;
     const stop = async (keep: boolean): Promise<Stopped> => {
-      parents.close();
+      await parents.close();
       activities.close();
       await queue.close();
       const launched = launches.close();
@@ -251,8 +254,8 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     );
     log.info(served, "health served");
     retention.start();
-    await queue.start(isUnlaunched);
     parents.start();
+    queue.start(isUnlaunched);
     activities.start();
 
     return {

@@ -53,6 +53,10 @@ void report(harness).then(({ exit, says }) => {
 });
 
 async function report(harness: string): Promise<Outcome> {
+  if (harness === "" || harness.startsWith("-")) {
+    const says = "invalid_request: it is called as coven hook HARNESS, with a hook's event on standard input";
+    return { exit: exitCodes.wrongCall, says };
+  }
   const token = process.env["COVEN_TOKEN"];
   if (token === undefined || token === "") {
     const says = "not_permitted: only a session's harness calls it, with the token of its run in COVEN_TOKEN";

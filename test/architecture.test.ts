@@ -21,7 +21,7 @@ const rooms: Readonly<
   "owner-token": { values: ["errors"], types: ["home"] },
   text: { values: ["errors", "events"] },
   store: { values: ["errors", "events"] },
-  "runtime/harness": { values: ["errors", "events"] },
+  "runtime/harness": { values: ["errors", "events"], types: ["text"] },
   "runtime/host": { values: ["runtime/harness", "store", "text", "errors", "events", "home", "log"] },
   runtime: {
     values: ["runtime/harness", "runtime/host", "store", "text", "errors", "events", "home", "log"],

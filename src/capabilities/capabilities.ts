@@ -17,7 +17,7 @@ export const capabilities = capability({
   tool: {
     title: "Discover harnesses",
     description:
-      "Which harnesses (codex, claude, other agents) run can launch here, their launch modes and who owns their login; how to install one that is missing. Use it before the first run, or when one was refused.",
+      "Which harnesses (codex, claude, other agents) run can launch here, and in which modes; how to install one that is missing. Use it before the first run, or when one was refused.",
   },
   async run(_, context) {
     const { problems } = context.harnesses;

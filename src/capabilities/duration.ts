@@ -1,5 +1,6 @@
 /** Times to come, as people write them: `30s`, `5m`, `2h`, `1d`, `1h30m`. */
 import * as z from "zod";
+import { Failure } from "../errors.ts";
 
 const unitMs: ReadonlyMap<string, number> = new Map([
   ["ms", 1],
@@ -21,13 +22,11 @@ export const duration = z
   .transform((text, context): number => {
     const ms = msOf(text.replace(/\s+/g, ""));
     if (ms !== undefined && ms > 0 && ms <= durationMsMax) return ms;
-    const why =
-      ms === undefined
-        ? `${JSON.stringify(text)} is not understood`
-        : ms > 0
-          ? "over a year"
-          : "not above zero";
-    context.addIssue({ code: "custom", message: `${why}: give a time such as 30s, 5m, 2h, 1d or 1h30m` });
+    const why = ms === undefined ? "is not understood" : ms > 0 ? "is more than a year" : "is no time at all";
+    context.addIssue({
+      code: "custom",
+      message: `${JSON.stringify(text)} ${why}; give one such as 30s, 5m, 2h, 1d or 1h30m`,
+    });
     return z.NEVER;
   });
 
@@ -39,21 +38,29 @@ function msOf(text: string): number | undefined {
   );
 }
 
-/** A moment to come, RFC 3339 with its zone. */
+/** A moment, RFC 3339 with its zone. Whether it is still to come is for the action: a repeated call may be late. */
 export const moment = z
   .string()
   .max(100)
   .transform((text, context): Date => {
-    const parsed = z.iso.datetime({ offset: true }).safeParse(text);
-    const at = new Date(text);
-    const inMs = at.getTime() - Date.now();
-    if (parsed.success && inMs > 0 && inMs <= durationMsMax) return at;
-    const why =
-      !parsed.success || Number.isNaN(inMs)
-        ? `${JSON.stringify(text)} is no time with a zone`
-        : inMs > 0
-          ? "over a year from now"
-          : "in the past";
-    context.addIssue({ code: "custom", message: `${why}: give one such as 2030-01-31T09:00:00Z` });
+    if (z.iso.datetime({ offset: true }).safeParse(text).success) return new Date(text);
+    context.addIssue({
+      code: "custom",
+      message: `${JSON.stringify(text)} is no date and time with a zone; give one such as ${exampleOf()}`,
+    });
     return z.NEVER;
   });
+
+/** Throws `invalid_request` for a moment that is past, or too far. */
+export function requireToCome(at: Date, argument: string): void {
+  const inMs = at.getTime() - Date.now();
+  if (inMs > 0 && inMs <= durationMsMax) return;
+  const why = inMs > 0 ? "is more than a year from now" : `is past; it is ${new Date().toISOString()} now`;
+  throw new Failure("invalid_request", `${argument}: ${at.toISOString()} ${why}`, {
+    hint: `Give a time to come, such as ${exampleOf()}.`,
+    details: { at: at.toISOString() },
+  });
+}
+
+/** A day from now, written as it is wanted. */
+const exampleOf = (): string => `${new Date(Date.now() + 86_400_000).toISOString().slice(0, 19)}Z`;

@@ -14,19 +14,12 @@ export const input = capability({
   effect: "write",
   input: z.strictObject({
     session: sessionId.describe("session id"),
-    data: z
-      .string()
-      .optional()
-      .describe("text, sent as it is; a newline is no Enter. In mode stream a whole message"),
-    keys: z
-      .array(keyName)
-      .max(100)
-      .optional()
-      .describe("key names such as enter, esc, up, ctrl-c, pressed after the text"),
+    data: z.string().optional().describe("text as it is; a newline is no Enter"),
+    keys: z.array(keyName).max(100).optional().describe("keys to press after it: enter, esc, up, ctrl-c …"),
     end: z
       .boolean()
       .default(false)
-      .describe("closes the input of a stream session, after the text: the harness ends after its turn"),
+      .describe("closes a stream session's input, after data: it ends after its turn"),
   }),
   output: z.object({ ok: z.literal(true), accepted: z.literal(true) }),
   failures: [
@@ -40,7 +33,7 @@ export const input = capability({
   tool: {
     title: "Send input to a session",
     description:
-      "Sends a further message to a live agent: to a stream session data is a whole message and end closes it; into an interactive session it types data, then keys such as enter. A nonInteractive session takes none: run another. Next: watch until output, or tail.",
+      "Sends input to a live agent now: into an interactive session it types data, then keys; to a stream session data is a whole message and end closes it. A nonInteractive session takes none: wake it instead. Next: watch until output, or tail.",
     core: true,
   },
   positional: ["session"],

@@ -29,7 +29,10 @@ export const kill = capability({
   tool: {
     title: "Kill a session",
     description:
-      "Kills a live agent session with all its processes, or ends what an ended one left running. Use it for an agent that is stuck or not needed any more; its log and record stay. Answers when they are gone.",
+      "Kills a live agent session with all its processes, or what an ended one left running; its wakes are cancelled, its log and record stay. For an agent that is stuck or not needed any more.",
+    get input(): z.ZodObject {
+      return kill.input.omit({ graceMs: true });
+    },
     output: briefRecord,
   },
   positional: ["session"],

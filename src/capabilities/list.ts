@@ -31,10 +31,10 @@ export const list = capability({
   summary: "Lists sessions, newest first, in pages; archived ones only when asked for.",
   effect: "read",
   input: z.strictObject({
-    status: z.enum(sessionStatuses).optional().describe("only sessions in this state"),
-    projectRoot: z.string().min(1).optional().describe("only sessions of this project"),
-    label: z.string().min(1).optional().describe("only sessions with this label"),
-    parent: sessionId.optional().describe("only sessions that this one launched"),
+    status: z.enum(sessionStatuses).optional().describe("only in this state"),
+    projectRoot: z.string().min(1).optional().describe("only of this project"),
+    label: z.string().min(1).optional().describe("only with this label"),
+    parent: sessionId.optional().describe("only launched by this one"),
     attention: z.boolean().default(false).describe("only those that ask something"),
     includeArchived: z.boolean().default(false).describe("archived sessions too"),
     limit: z.int().min(1).max(pageSizeMax).default(pageSize).describe("sessions in one answer"),
@@ -47,7 +47,7 @@ export const list = capability({
   tool: {
     title: "List sessions",
     description:
-      "Finds agent sessions, newest first: by label, project or state; archived ones only when asked for. brief (the default) gives a line of each, full the whole record. For the result of one use status.",
+      "Finds agent sessions, newest first: by label, project or state. brief gives a line of each, full the whole record. For the result of one use status.",
     get input(): z.ZodObject {
       return list.input.extend({
         limit: list.input.shape.limit.default(toolPageSize),

@@ -19,18 +19,15 @@ const harness = z
   .string()
   .min(1)
   .optional()
-  .describe("codex, claude, or one declared by a manifest; needed, unless each lane names its own");
-const cwd = z.string().min(1).optional().describe("working directory inside the project root");
-const title = z.string().min(1).optional().describe("readable name; the prompt unless given");
-const model = z.string().min(1).max(200).optional().describe("model id, as the harness names it");
-const permission = z
-  .enum(["read-only", "workspace-write", "full"])
-  .optional()
-  .describe("what the agent may do unasked; workspace-write unless interactive");
+  .describe("codex, claude or another; needed unless each lane names one");
+const cwd = z.string().min(1).optional();
+const title = z.string().min(1).optional();
+const model = z.string().min(1).max(200).optional();
+const permission = z.enum(["read-only", "workspace-write", "full"]).optional();
 
 const lane = z.strictObject({
   prompt,
-  harness: harness.describe("if another than beside lanes"),
+  harness: z.string().min(1).optional(),
   title,
   model,
   permission,
@@ -40,25 +37,23 @@ const lane = z.strictObject({
 export const runInput = z.strictObject({
   harness,
   projectRoot: z.string().min(1).describe("absolute directory the session may not leave"),
-  prompt: prompt.optional().describe("the task, in words; needed, unless there are lanes"),
+  prompt: prompt.optional().describe("the task; needed unless there are lanes"),
   lanes: z
     .array(lane)
     .min(1)
     .max(lanesMax)
     .optional()
-    .describe(
-      "several sessions at once, in place of prompt and title; what a lane leaves out is as said beside it",
-    ),
-  cwd,
-  title,
-  model,
+    .describe("several sessions at once, in place of prompt; what one leaves out is as beside lanes"),
+  cwd: cwd.describe("working directory inside the project root"),
+  title: title.describe("readable name; the prompt unless given"),
+  model: model.describe("model id"),
   launchMode: z
     .enum(["interactive", "nonInteractive", "stream"])
     .default("nonInteractive")
     .describe(
-      "nonInteractive ends by itself, interactive is the harness's own screen in a pty, stream takes further messages by input until that is ended",
+      "nonInteractive ends by itself; interactive: its terminal screen; stream takes messages by input until that is ended",
     ),
-  permission,
+  permission: permission.describe("what it may do unasked; workspace-write unless interactive"),
   addDirs: z.array(z.string().min(1)).max(32).default([]).describe("further directories it may use"),
   labels: z.array(label).max(16).default([]).describe("names to find it by"),
   conversationId: z
@@ -75,11 +70,8 @@ export const runInput = z.strictObject({
     .optional()
     .describe("the harness's own conversation: its id, or the id to give a new one"),
   resume: z.boolean().default(false).describe("go on in that conversation of the harness"),
-  tools: z
-    .boolean()
-    .default(false)
-    .describe("gives it Coven's own tools, so that it can run and watch sessions in turn"),
-  wakeParent: z.boolean().default(false).describe("wakes the session that launches it when it ends"),
+  tools: z.boolean().default(false).describe("gives it Coven's tools, to run and watch agents itself"),
+  wakeParent: z.boolean().default(false).describe("wakes you, if you are a session, when it ends"),
 });
 
 type Input = z.output<typeof runInput>;

@@ -17,7 +17,7 @@ export const sacrifice = capability({
   tool: {
     title: "Sacrifice a session",
     description:
-      "Deletes an ended session and everything logged of it, for good; confirm must be true. Only when the user asked for that: archive hides one.",
+      "Deletes an ended session and everything logged of it, for good. Only when the user asked for that: archive hides one.",
   },
   positional: ["session"],
   async run({ session, confirm }, { sessions, rituals, intent }) {

@@ -31,7 +31,10 @@ export const screen = capability({
   tool: {
     title: "Look at a session's terminal screen",
     description:
-      "Shows an interactive session's terminal (TUI) as a person sees it: dialog, menu, permission prompt, what is selected. Look before you type with input, and after it. Costs up to 2 KB for a usual window. To read what was said use tail, which is cheaper; to wait for a change use watch with the cursor.",
+      "Shows an interactive session's terminal (TUI) as a person sees it: dialog, menu, permission prompt. Look before you type with input, and after it. Costs up to 2 KB; to read what was said, tail is cheaper; to wait for a change, watch with the cursor.",
+    get input(): z.ZodObject {
+      return screen.input.omit({ seq: true });
+    },
   },
   positional: ["session"],
   run: ({ session, seq, maxBytes }, { screens, caller }) =>

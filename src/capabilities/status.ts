@@ -1,9 +1,10 @@
 import * as z from "zod";
 import { activityStates, isLive, leftProcess, sessionStatuses } from "../events.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import type { SessionRecord } from "../store/sessions.ts";
 import { listedProject } from "./authority.ts";
-import { type Context, capability } from "./capability.ts";
-import { runOutcome, sessionActivity, sessionId } from "./records.ts";
+import { capability } from "./capability.ts";
+import { runOutcome, sessionActivity, sessionId, wakeRecord } from "./records.ts";
 import { outcomeOf } from "./run-outcome.ts";
 import { shortened } from "./shortened.ts";
 
@@ -43,6 +44,8 @@ const session = runOutcome.extend({
   leftBehind: z.array(leftProcess).optional(),
   /** Present while the disk is full: the harness is paused, and goes on when there is space. */
   store: z.literal("store_full").optional(),
+  /** Follow-ups that wait: for their time, and for their turn. */
+  wakes: z.object({ pending: z.int(), queued: z.int(), held: wakeRecord.shape.held }).optional(),
   /** The session that launched it; null for the owner. */
   parent: z.string().nullable(),
   /** Those it launched itself, newest first, as far as they fit. */
@@ -73,7 +76,7 @@ export const status = capability({
   tool: {
     title: "Session status",
     description:
-      "How one agent session stands, in a screenful: state, result, last message (up to 2 KB; tail has all of it), what it was denied, usage. Use it to read a result after watch; to wait, use watch instead of asking again. Without a session: an overview of what runs now.",
+      "How an agent session stands: state, result, last message (up to 2 KB; tail has all of it), what it was denied, wakes that wait, usage. Use it to read a result after watch; to wait, use watch instead of asking again. Without a session: what runs now.",
     core: true,
   },
   positional: ["session"],
@@ -109,6 +112,7 @@ export const status = capability({
       pid: isLive(record.status) ? (run?.pid ?? null) : null,
       ...(left.length > 0 ? { leftBehind: left } : {}),
       ...store,
+      ...waiting(context.wakes.counts(id)),
       parent: record.parent_id,
       ...(children.length > 0 ? { children: children.map(inBrief(activities)) } : {}),
       createdAt: record.created_at,
@@ -118,6 +122,10 @@ export const status = capability({
     };
   },
 });
+
+/** Said only where there are some. */
+const waiting = ({ pending, queued, hold }: ReturnType<Runtime["wakes"]["counts"]>) =>
+  pending + queued === 0 ? {} : { wakes: { pending, queued, ...(hold === undefined ? {} : { held: hold }) } };
 
 const newest = {
   status: undefined,
@@ -131,7 +139,7 @@ const newest = {
 };
 
 const inBrief =
-  (activities: Context["activities"]) =>
+  (activities: Runtime["activities"]) =>
   (record: SessionRecord): z.input<typeof brief> => {
     const { id, title, harness, status, last_activity_at } = record;
     const activity = activities.shown(record);

@@ -20,7 +20,7 @@ export const tail = capability({
       .optional()
       .describe(`how many lines (default: ${linesUsual}); not with a cursor`),
     maxBytes: z.int().min(64).max(1_000_000).default(4000).describe("at most so many bytes of text"),
-    cursor: z.string().optional().describe("what follows this place: cursor of run, watch, status or tail"),
+    cursor: z.string().optional().describe("what is new since: cursor of run, wake, watch or tail"),
   }),
   output: z.object({
     text: z.string(),
@@ -35,7 +35,7 @@ export const tail = capability({
   tool: {
     title: "Read what a session said",
     description:
-      "Reads a session's output, log or transcript as clean text (no escape codes, no JSON), at most maxBytes (4 KB). Without a cursor its last lines (more: older ones are left out; begin at the cursor of run for all). With the cursor of run, watch or tail only what is new since, oldest first: while more is true call again with the cursor answered; nothing is lost or repeated. unfinished is a line still being written, such as a question. For a full-screen dialog use screen.",
+      "Reads a session's output, log or transcript as clean text, at most maxBytes (4 KB). Without a cursor: the last lines (more: older ones are left out; the cursor of run gives all). With a cursor: what is new since, oldest first; while more is true call again with the cursor answered. unfinished is a line still being written, such as a question. For a full-screen dialog use screen.",
     core: true,
   },
   positional: ["session"],

@@ -3,7 +3,7 @@ import { Failure } from "../errors.ts";
 import type { ListedWake } from "../runtime/wakes.ts";
 import { requireDescendant } from "./authority.ts";
 import { capability } from "./capability.ts";
-import { duration, moment } from "./duration.ts";
+import { duration, moment, requireToCome } from "./duration.ts";
 import { sessionId, wakeRecord } from "./records.ts";
 
 /** Longest message, bytes: as long as a prompt may be. */
@@ -22,15 +22,15 @@ export const wake = capability({
   input: z.strictObject({
     session: sessionId.describe("session id"),
     message: message.describe("what it is told"),
-    delay: duration.optional().describe("how long from now: 30s, 5m, 2h, 1d"),
-    at: moment.optional().describe("when, with zone: 2030-01-31T09:00:00Z"),
-    expiresIn: duration.optional().describe("not wanted any more after this long"),
+    delay: duration.optional().describe("time from now: 30s, 5m, 2h, 1d"),
+    at: moment.optional().describe("or a date: 2030-01-31T09:00:00Z"),
+    expiresIn: duration.optional().describe("not wanted later than this from now"),
     when: z
       .enum(["idle", "now"])
       .default("idle")
-      .describe("idle waits for the end of what it does; now is said to a live one at once"),
-    model: z.string().min(1).max(200).optional().describe("for the run that it starts"),
-    revive: z.boolean().default(false).describe("even if it was killed or orphaned"),
+      .describe("idle: after what it does now; now: a live one is told at once"),
+    model: z.string().min(1).max(200).optional().describe("model id for the run that it starts"),
+    revive: z.boolean().default(false).describe("even if killed or orphaned"),
   }),
   output: wakeRecord.extend({ cursor: z.string() }),
   failures: [
@@ -46,8 +46,14 @@ export const wake = capability({
   tool: {
     title: "Wake a session",
     description:
-      "Sends a follow-up message to another agent session, or to yourself with a delay (a reminder, a timer): it is kept until the session is idle and then resumes its conversation, once. Next: watch until settled with the cursor.",
+      "Sends a follow-up message to an agent session, or with a delay to yourself (reminder, timer): kept until it is idle, delivered once; an ended one resumes its conversation. Use it to continue earlier work instead of a new run. Next: watch with the cursor.",
     core: true,
+    get input(): z.ZodObject {
+      return wake.input.omit({ model: true, expiresIn: true });
+    },
+    get output(): z.ZodObject {
+      return briefWake.extend({ cursor: z.string() });
+    },
   },
   positional: ["session", "message"],
   async run(input, { wakes, sessions, reader, caller, intent }) {
@@ -55,6 +61,15 @@ export const wake = capability({
     if (input.delay !== undefined && input.at !== undefined) {
       throw new Failure("invalid_request", "wake: delay and at exclude each other", {
         hint: "Pass one of them.",
+      });
+    }
+    if (input.at !== undefined && intent?.begun === undefined) requireToCome(input.at, "wake: at");
+    const dueAt = input.at ?? fromNow(input.delay);
+    const expiresAt = fromNow(input.expiresIn);
+    if (dueAt !== undefined && expiresAt !== undefined && expiresAt <= dueAt) {
+      throw new Failure("invalid_request", "wake: it would expire before it is due", {
+        hint: "expiresIn counts from now: make it longer than the delay, or leave it out.",
+        details: { dueAt: dueAt.toISOString(), expiresAt: expiresAt.toISOString() },
       });
     }
     // Who was killed does not go on because a sibling says so.
@@ -66,8 +81,8 @@ export const wake = capability({
         {
           session: input.session,
           message: input.message,
-          dueAt: input.at ?? (input.delay === undefined ? undefined : new Date(Date.now() + input.delay)),
-          expiresAt: input.expiresIn === undefined ? undefined : new Date(Date.now() + input.expiresIn),
+          dueAt,
+          expiresAt,
           urgency: input.when,
           model: input.model,
           revive: input.revive,
@@ -85,6 +100,19 @@ export const wake = capability({
     };
   },
 });
+
+/** What a model is shown of a wake that it did something to. */
+export const briefWake = wakeRecord.pick({
+  wake: true,
+  session: true,
+  state: true,
+  reason: true,
+  held: true,
+  dueAt: true,
+});
+
+const fromNow = (ms: number | undefined): Date | undefined =>
+  ms === undefined ? undefined : new Date(Date.now() + ms);
 
 /** A wake as callers see it; what it says is shortened. */
 export const shownWake = (wake: ListedWake): z.input<typeof wakeRecord> => ({

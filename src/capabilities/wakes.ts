@@ -6,7 +6,7 @@ import { shownWake } from "./wake.ts";
 
 /** Wakes in one answer, unless told and at most. */
 const shownDefault = 50;
-const shownMax = 1000;
+export const wakesMax = 1000;
 
 export const wakes = capability({
   name: "wakes",
@@ -16,7 +16,7 @@ export const wakes = capability({
   input: z.strictObject({
     session: sessionId.optional().describe("session id; leave out for all"),
     all: z.boolean().default(false).describe("also those that wait no more"),
-    limit: z.int().min(1).max(shownMax).default(shownDefault).describe("wakes in one answer"),
+    limit: z.int().min(1).max(wakesMax).default(shownDefault).describe("wakes in one answer"),
   }),
   output: z.object({ wakes: z.array(wakeRecord), hasMore: z.boolean() }),
   failures: ["session_not_found"],
@@ -24,7 +24,10 @@ export const wakes = capability({
   tool: {
     title: "List wakes",
     description:
-      "Shows which follow-ups wait, were delivered or failed, and why: whether your message was seen.",
+      "Which wakes (follow-up messages) still wait, or with all were delivered or failed, and why: whether a message was seen.",
+    get input(): z.ZodObject {
+      return wakes.input.omit({ limit: true });
+    },
   },
   positional: ["session"],
   async run({ session, all, limit }, context) {

@@ -36,7 +36,7 @@ export const watch = capability({
       .describe("how many of them: any, all or a number"),
     matchText: z.string().min(1).max(1000).optional().describe("a text in what they print"),
     matchPattern: z.string().min(1).max(1000).optional().describe("a regular expression (RE2) for a line"),
-    cursor: z.string().optional().describe("look after this place: cursor of run, events or watch"),
+    cursor: z.string().optional().describe("look from here on: cursor of run, wake or watch"),
     timeoutMs: z.int().min(1).max(timeoutMsMax).optional().describe("answer waiting after this long"),
   }),
   output: z.object({
@@ -64,7 +64,7 @@ export const watch = capability({
   tool: {
     title: "Wait for sessions",
     description:
-      "Waits for one or many sessions (agents, background subagents) until they end, print something or a text appears, and answers how each ended with its last message, shortened. Costs nothing while it waits. outcome met: done; waiting: the time is over, call it again with the cursor it answered; gone: it cannot happen any more.",
+      "Waits for one or many sessions (agents, background subagents) until they end, print something or a text appears; answers how each ended with its last message, shortened. Costs nothing while it waits. outcome met: done; waiting: time is over, call again with the cursor answered; gone: it cannot happen any more.",
     core: true,
     get input(): z.ZodObject {
       return watch.input.extend({

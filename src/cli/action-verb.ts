@@ -6,7 +6,7 @@ import { Failure } from "../errors.ts";
 import { commandLineOf } from "./arguments.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { textOf } from "./given.ts";
-import { resolveId } from "./ids.ts";
+import { resolveId, resolveWake } from "./ids.ts";
 import { printed } from "./print.ts";
 import type { Cli, Given, Verb } from "./verb.ts";
 
@@ -52,8 +52,12 @@ async function withWholeIds(
   cli: Cli,
   input: Readonly<Record<string, unknown>>,
 ): Promise<Record<string, unknown>> {
-  const { session } = input;
-  return typeof session === "string" ? { ...input, session: await resolveId(cli, session) } : input;
+  const { session, wake } = input;
+  return {
+    ...input,
+    ...(typeof session === "string" ? { session: await resolveId(cli, session) } : {}),
+    ...(typeof wake === "string" ? { wake: await resolveWake(cli, wake) } : {}),
+  };
 }
 
 export const jsonText = (document: unknown): string => `${JSON.stringify(document, null, 2)}\n`;

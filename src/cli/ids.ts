@@ -1,6 +1,7 @@
-/** Sessions by a prefix of their id: a convenience of the CLI alone, every other surface takes whole ids. */
+/** Sessions and wakes by a prefix of their id: a convenience of the CLI alone, every other surface takes whole ids. */
 import * as z from "zod";
 import { listPage, pageSizeMax } from "../capabilities/list.ts";
+import { wakes, wakesMax } from "../capabilities/wakes.ts";
 import { Failure } from "../errors.ts";
 import { oneLine } from "./text.ts";
 import type { Cli } from "./verb.ts";
@@ -26,8 +27,28 @@ export async function resolveId(cli: Cli, given: string): Promise<string> {
     const [first, second] = found;
     if (first === undefined) throw error;
     if (second === undefined) return first.id;
-    throw ambiguous(given, found);
+    throw ambiguous("sessions", given, found);
   }
+}
+
+/** The whole id of a wake, among the newest of those that wait, and then of all; what is none is for the action to refuse. */
+export async function resolveWake(cli: Cli, given: string): Promise<string> {
+  if (wholeId.safeParse(given).success || given === "") return given;
+  for (const all of [false, true]) {
+    const listed = wakes.output.parse(await cli.call("wakes", { all, limit: wakesMax }));
+    const found = listed.wakes.filter(({ wake }) => wake.startsWith(given));
+    const [first, second] = found;
+    if (second !== undefined) {
+      const candidates = found.map(({ wake, state, message }) => ({
+        id: wake,
+        status: state,
+        title: message,
+      }));
+      throw ambiguous("wakes", given, candidates);
+    }
+    if (first !== undefined) return first.wake;
+  }
+  return given;
 }
 
 interface Candidate {
@@ -48,12 +69,12 @@ async function sessionsThatBegin(cli: Cli, prefix: string): Promise<Candidate[]>
   return found;
 }
 
-function ambiguous(given: string, found: readonly Candidate[]): Failure {
+function ambiguous(what: string, given: string, found: readonly Candidate[]): Failure {
   const candidates = found.slice(0, namedMax).map(({ id, title, status }) => ({ id, title, status }));
   const named = candidates
     .map(({ id, status, title }) => `  ${id}  ${status}  ${oneLine(title, 60)}`)
     .join("\n");
-  return new Failure("ambiguous_id", `${found.length} sessions begin with ${given}:\n${named}`, {
+  return new Failure("ambiguous_id", `${found.length} ${what} begin with ${given}:\n${named}`, {
     hint: "Give more characters of the id.",
     details: { given, candidates },
   });

@@ -6,16 +6,18 @@ import { events } from "../capabilities/events.ts";
 import { health } from "../capabilities/health.ts";
 import { listPage } from "../capabilities/list.ts";
 import { log } from "../capabilities/log.ts";
-import { type eventRecord, sessionRecord } from "../capabilities/records.ts";
+import { type eventRecord, sessionRecord, type wakeRecord } from "../capabilities/records.ts";
 import { register } from "../capabilities/register.ts";
 import { sacrifice } from "../capabilities/sacrifice.ts";
 import { screen } from "../capabilities/screen.ts";
 import { status } from "../capabilities/status.ts";
 import { tail } from "../capabilities/tail.ts";
+import { unwake } from "../capabilities/unwake.ts";
+import { wakes } from "../capabilities/wakes.ts";
 import { eventPayloads, isLive } from "../events.ts";
 import { createTranscript } from "../text/transcript.ts";
 import { shortId } from "./ids.ts";
-import { age, columns, fields, inOneLine, oneLine } from "./text.ts";
+import { age, columns, fields, inOneLine, oneLine, until } from "./text.ts";
 
 export const printed = (action: string, output: unknown): string => (printers.get(action) ?? asJson)(output);
 
@@ -35,7 +37,7 @@ const did = (participle: string) =>
   );
 
 const printers: ReadonlyMap<string, (output: unknown) => string> = new Map([
-  ["list", as(listPage, ({ sessions, nextCursor }) => sessionTable(sessions) + nextPage(nextCursor))],
+  ["list", as(listPage, (page) => sessionList(page))],
   ["status", as(status.output, (shown) => ("live" in shown ? overview(shown) : oneStatus(shown)))],
   [
     "events",
@@ -47,6 +49,8 @@ const printers: ReadonlyMap<string, (output: unknown) => string> = new Map([
     "record",
     as(sessionRecord, (record) => fields(Object.entries(record).map(([name, value]) => [name, cell(value)]))),
   ],
+  ["wakes", as(wakes.output, ({ wakes: listed, hasMore }) => wakeTable(listed) + (hasMore ? moreWakes : ""))],
+  ["unwake", as(unwake.output, ({ wake, message }) => `took back ${wake}  ${oneLine(message)}\n`)],
   ["kill", did("killed")],
   ["archive", did("archived")],
   ["summon", did("summoned")],
@@ -66,23 +70,38 @@ const printers: ReadonlyMap<string, (output: unknown) => string> = new Map([
   ],
 ]);
 
+/** How many wakes wait for a session, by its id. */
+type Waiting = ReadonlyMap<string, number>;
+const nothingWaits: Waiting = new Map();
+
 /** Live sessions first, otherwise in the order they came. */
-function sessionTable(sessions: readonly SessionRecord[]): string {
+export function sessionList(
+  { sessions, nextCursor }: z.output<typeof listPage>,
+  waits: Waiting = nothingWaits,
+): string {
   if (sessions.length === 0) return "no sessions; coven run <harness> <prompt> launches one\n";
   const rank = ({ status }: SessionRecord): number => (isLive(status) ? 0 : 1);
   const sorted = [...sessions].sort((one, other) => rank(one) - rank(other));
-  return rowsOf(sorted.map((session) => ({ session, level: 0 })));
+  return (
+    rowsOf(
+      sorted.map((session) => ({ session, level: 0 })),
+      waits,
+    ) + nextPage(nextCursor)
+  );
 }
 
 /** Each session below the one that launched it; one whose launcher is not listed stands by itself. */
-export function sessionTree(sessions: readonly SessionRecord[]): string {
+export function sessionTree(sessions: readonly SessionRecord[], waits: Waiting): string {
   const listed = new Set(sessions.map(({ id }) => id));
   const below = (parent: string, level: number): Row[] =>
     sessions
       .filter(({ parent_id }) => parent_id === parent)
       .flatMap((session) => [{ session, level }, ...below(session.id, level + 1)]);
   const roots = sessions.filter(({ parent_id }) => parent_id === null || !listed.has(parent_id));
-  return rowsOf(roots.flatMap((session) => [{ session, level: 0 }, ...below(session.id, 1)]));
+  return rowsOf(
+    roots.flatMap((session) => [{ session, level: 0 }, ...below(session.id, 1)]),
+    waits,
+  );
 }
 
 interface Row {
@@ -90,17 +109,14 @@ interface Row {
   readonly level: number;
 }
 
-function rowsOf(sessions: readonly Row[]): string {
-  const rows = sessions.map(({ session, level }) => {
-    const { id, harness, created_at, title } = session;
-    return [
-      "  ".repeat(level) + shortId(id),
-      standing(session),
-      harness,
-      age(created_at),
-      oneLine(title, 60),
-    ];
-  });
+function rowsOf(sessions: readonly Row[], waits: Waiting): string {
+  const rows = sessions.map(({ session, level }) => [
+    "  ".repeat(level) + shortId(session.id),
+    [standing(session), ...wakesOf(session.id, waits)].join(", "),
+    session.harness,
+    age(session.created_at),
+    oneLine(session.title, 60),
+  ]);
   return columns([["ID", "STATUS", "HARNESS", "AGE", "TITLE"], ...rows]);
 }
 
@@ -108,6 +124,11 @@ function rowsOf(sessions: readonly Row[]): string {
 function standing({ status, archived_at, activity }: SessionRecord): string {
   if (archived_at !== null) return `${status} (archived)`;
   return activity === null || activity.state === "unknown" ? status : `${status} (${activity.state})`;
+}
+
+function wakesOf(id: string, waits: Waiting): string[] {
+  const count = waits.get(id);
+  return count === undefined ? [] : [count === 1 ? "1 wake" : `${count} wakes`];
 }
 
 const nextPage = (cursor: string | null): string =>
@@ -150,6 +171,7 @@ const oneStatus = (shown: OneStatus): string =>
     ["cwd", shown.cwd === shown.projectRoot ? null : shown.cwd],
     ["pid", shown.pid],
     ["runs", shown.runs],
+    ["wakes", shown.wakes && waiting(shown.wakes)],
     ["launched by", shown.parent],
     [
       "has launched",
@@ -166,6 +188,45 @@ const oneStatus = (shown: OneStatus): string =>
     ["error", shown.error && oneLine(shown.error, 200)],
     ["said last", shown.lastMessage && oneLine(shown.lastMessage, 500)],
   ]);
+
+type Wake = z.output<typeof wakeRecord>;
+
+/** Why a queue does not go on by itself, and what makes it. */
+export const held: Readonly<Record<NonNullable<Wake["held"]>, string>> = {
+  run_failed: "its last run failed; another wake makes it go on",
+  revive_required: "it was killed or lost; a wake with --revive makes it go on",
+};
+
+function wakeTable(listed: readonly Wake[]): string {
+  if (listed.length === 0) return 'no wakes; coven wake <session> --message "…" asks for one\n';
+  const rows = listed.map((wake) => [
+    shortId(wake.wake),
+    shortId(wake.session),
+    stateOf(wake),
+    timeOf(wake),
+    wake.from === null ? "owner" : shortId(wake.from),
+    oneLine(wake.message, 60),
+  ]);
+  return columns([["ID", "SESSION", "STATE", "WHEN", "FROM", "MESSAGE"], ...rows]);
+}
+
+function stateOf({ state, held: why, reason }: Wake): string {
+  if (why !== undefined) return `${state}, held: ${why.replaceAll("_", " ")}`;
+  return reason === undefined ? state : `${state}: ${oneLine(reason, 40)}`;
+}
+
+/** When it comes, or how long ago it came. */
+function timeOf({ dueAt, deliveredAt = dueAt }: Wake): string {
+  return Date.parse(deliveredAt) > Date.now() ? `in ${until(deliveredAt)}` : `${age(deliveredAt)} ago`;
+}
+
+const moreWakes = "there are more: coven wakes --limit 1000, or name a session\n";
+
+const waiting = ({ pending, queued, held: why }: NonNullable<OneStatus["wakes"]>): string =>
+  [
+    ...(pending > 0 ? [`${pending} pending`] : []),
+    ...(queued > 0 ? [`${queued} queued${why === undefined ? "" : `, held: ${held[why]}`}`] : []),
+  ].join(", ");
 
 type EventRecord = z.output<typeof eventRecord>;
 

@@ -58,3 +58,16 @@ export function age(since: string, now = Date.now()): string {
   const [unit, size] = steps.find(([, size]) => seconds >= size) ?? ["s", 1];
   return `${Math.floor(seconds / size)}${unit}`;
 }
+
+/** How long from now, in the two largest units: a wait is planned with, and 1h for 1h 59m would be late. */
+export function until(at: string, now = Date.now()): string {
+  let seconds = Math.max(0, Math.ceil((Date.parse(at) - now) / 1000));
+  const parts: string[] = [];
+  for (const [unit, size] of [...steps, ["s", 1] as const]) {
+    const count = Math.floor(seconds / size);
+    seconds -= count * size;
+    if (count > 0 || parts.length > 0) parts.push(`${count}${unit}`);
+  }
+  const [first = "0s", second = "0"] = parts;
+  return second.startsWith("0") ? first : `${first} ${second}`;
+}

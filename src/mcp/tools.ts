@@ -17,7 +17,7 @@ export const tools: ReadonlyMap<string, Offered> = new Map(
   [...capabilities.values()].filter(isOffered).map((record) => [record.name, record]),
 );
 
-const intentId = z.string().optional().describe("repeats of a call under one id are done once");
+const intentId = z.string().optional().describe("done once per id");
 
 /** What a model may give: an action's own arguments or fewer of them, and for one that does something its intent. */
 const argumentsOf = ({ tool, input, effect }: Offered): z.ZodObject => {
@@ -27,11 +27,11 @@ const argumentsOf = ({ tool, input, effect }: Offered): z.ZodObject => {
 
 const outputOf = ({ tool, output }: Offered): z.ZodType => tool.output ?? output;
 
-/** What clients decide by whether a call needs a person's consent. */
+/** What clients decide by whether a call needs a person's consent; a hint that is left out means what is true of it. */
 const hints = {
-  read: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
-  write: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
-  destroy: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
+  read: { readOnlyHint: true, destructiveHint: false, openWorldHint: false },
+  write: { readOnlyHint: false, destructiveHint: false, openWorldHint: false },
+  destroy: { readOnlyHint: false, destructiveHint: true, openWorldHint: false },
 } as const;
 
 export type ToolDefinition = ReturnType<typeof definitionOf>;
@@ -61,20 +61,26 @@ function schemaOf(schema: z.ZodType, io: "input" | "output"): { type: "object"; 
   const json = z.toJSONSchema(schema, {
     io,
     override: ({ jsonSchema, path }) => {
-      // Whoever reads an answer can do nothing with the promise that there is no more in it.
-      if (io === "output" || path.length > 0) delete jsonSchema.additionalProperties;
+      // Whoever reads an answer can do nothing with the promise that there is no more in it; whoever sends more is told.
+      delete jsonSchema.additionalProperties;
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
-      // Nobody means to send an empty text, or one that is far too long; whoever does is told.
+      // Nobody means to send an empty text or list, or one that is far too long; whoever does is told.
       delete jsonSchema.minLength;
       delete jsonSchema.maxLength;
-      if (jsonSchema.default === false) delete jsonSchema.default;
+      delete jsonSchema.minItems;
+      delete jsonSchema.maxItems;
+      if (jsonSchema.minimum === 1) delete jsonSchema.minimum;
+      if (jsonSchema.description === `${String(path.at(-1))} id`) delete jsonSchema.description;
+      if (jsonSchema.default === false || isEmptyList(jsonSchema.default)) delete jsonSchema.default;
     },
   });
   // It names the dialect, which is the protocol's own.
   delete json.$schema;
   return { ...json, type: "object" };
 }
+
+const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
 
 export interface ToolCall {
   readonly name: string;

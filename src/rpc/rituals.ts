@@ -1,13 +1,23 @@
 /**
- * Routes that the published daemon does not have: waiting for one session, and the rituals. A sacrifice is confirmed in
- * the query (`?confirm=true`) or in the body, since not every client sends a body with DELETE.
+ * Routes that the published daemon does not have: waiting for one session, its follow-ups, and the rituals. A sacrifice
+ * is confirmed in the query (`?confirm=true`) or in the body, since not every client sends a body with DELETE.
  */
 import type { FastifyRequest } from "fastify";
-import { jsonObject, pathId, query, wholeNumber } from "./request.ts";
+import * as z from "zod";
+import { booleanOf, jsonObject, pathId, query, wholeNumber, withoutNulls } from "./request.ts";
 import { type Route, bySession } from "./route.ts";
 
 export const rituals: readonly Route[] = [
   { method: "GET", path: "/sessions/:id/wait", action: "watch", decode: waitArguments },
+  { method: "POST", path: "/sessions/:id/wakes", action: "wake", decode: wakeArguments, status: 201 },
+  { method: "GET", path: "/sessions/:id/wakes", action: "wakes", decode: wakesArguments },
+  {
+    method: "DELETE",
+    path: "/sessions/:id/wakes/:wake",
+    action: "unwake",
+    decode: (request) => ({ ...bySession(request), ...wakeInPath.parse(request.params) }),
+    takes: z.object({}),
+  },
   { method: "POST", path: "/sessions/:id/archive", action: "archive", decode: ofSession },
   { method: "POST", path: "/sessions/:id/summon", action: "summon", decode: ofSession },
   { method: "DELETE", path: "/sessions/:id", action: "sacrifice", decode: sacrificeArguments },
@@ -29,6 +39,24 @@ function waitArguments(request: FastifyRequest): Record<string, unknown> {
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   };
 }
+
+function wakeArguments(request: FastifyRequest): Record<string, unknown> {
+  return { ...withoutNulls(jsonObject(request)), ...bySession(request) };
+}
+
+function wakesArguments(request: FastifyRequest): Record<string, unknown> {
+  const parameters = query(request);
+  const all = booleanOf(parameters, "all");
+  const limit = wholeNumber(parameters, "limit");
+  return {
+    ...Object.fromEntries(parameters),
+    ...bySession(request),
+    ...(all === undefined ? {} : { all }),
+    ...(limit === undefined ? {} : { limit }),
+  };
+}
+
+const wakeInPath = z.object({ wake: z.string() });
 
 function sacrificeArguments(request: FastifyRequest): Record<string, unknown> {
   const confirm = query(request).get("confirm");

@@ -162,12 +162,24 @@ export function resumable(
   const launchMode = launchModes.find((mode) => mode === session.launch_mode);
   if (launchMode === undefined || session.external) throw notResumable(session, "it runs outside Coven");
   const { label, resumes } = harnesses.get(session.harness);
-  if (!resumes(launchMode))
-    throw notResumable(session, `${label} cannot go on with a conversation in mode ${launchMode}`);
+  if (!resumes(launchMode)) throw cannotResume(session, label);
   if (session.harness_session_id === null)
     throw notResumable(session, `${label} never told the id of its conversation`);
   return { launchMode, conversation: session.harness_session_id };
 }
+
+/**
+ * Of a live session: throws `not_resumable` where its follow-ups could only be the next run's, and there can be none.
+ * Which conversation that would go on with it may yet tell.
+ */
+export function requireResumes(session: SessionRecord, harnesses: HarnessCatalog): void {
+  const { label, resumes } = harnesses.get(session.harness);
+  if (session.launch_mode === "nonInteractive" && !resumes("nonInteractive"))
+    throw cannotResume(session, label);
+}
+
+const cannotResume = (session: SessionRecord, label: string): Failure =>
+  notResumable(session, `${label} cannot go on with a conversation in mode ${session.launch_mode}`);
 
 const notResumable = ({ id }: SessionRecord, why: string): Failure =>
   new Failure("not_resumable", `session ${id} cannot be woken: ${why}`, {
@@ -207,7 +219,7 @@ async function prepareRun(
   { session, runId, prompt, model, conversation, endsIdle, env }: RunRequest,
   { harnesses, home, bin }: Preparation,
 ): Promise<PreparedRun> {
-  const { projectRoot, cwd, launchMode, permission, addDirs } = session;
+  const { cwd, launchMode, permission, addDirs } = session;
   const harness = harnesses.get(session.harness);
   const plan = harness.plan({
     mode: launchMode,
@@ -216,7 +228,7 @@ async function prepareRun(
     permission,
     addDirs,
     conversation,
-    toolServer: session.tools ? toolServer(bin, projectRoot, env) : undefined,
+    toolServer: session.tools ? toolServer(bin, session, env) : undefined,
     hook: launchMode === "interactive" ? hookOf(harness, bin) : undefined,
   });
   const { file, version } = await harnesses.find(session.harness, env);
@@ -244,6 +256,9 @@ async function prepareRun(
       stdin: plan.stdin,
       prompt,
       harnessSessionId: plan.harnessSessionId,
+      ...(plan.unknownConversation === undefined
+        ? {}
+        : { unknownConversation: [...plan.unknownConversation] }),
       version,
       launchMode,
       permission: permission ?? null,
@@ -269,16 +284,19 @@ const runVariables = ["COVEN_HOME", "COVEN_BIN", "COVEN_SESSION_ID", "COVEN_RUN_
 const plainName = /^[A-Za-z_]\w*$/;
 
 /** The server hands what it runs with to what it launches, so that a child finds the login and the PATH of its parent. */
-const toolServer = (bin: string, projectRoot: string, env: Environment): ToolServer => ({
+const toolServer = (bin: string, session: RunRequest["session"], env: Environment): ToolServer => ({
   name: "coven",
   command: bin,
   args: ["mcp"],
   variables: [...new Set([...runVariables, ...Object.keys(env)])].filter((name) => plainName.test(name)),
   approved: ["kill"],
-  about: `You run as a session of Coven and have its tools (server coven). With run you launch other coding agents,
-codex or claude, in this project (projectRoot ${projectRoot}): each does one task and ends. run answers an id and a
-cursor; watch with both waits for the end and says how it ended; tail and status show what was said; kill ends one.
-Use them where work can be done side by side, and do not end before what you launched has ended or is killed.`,
+  about: `You run as session ${session.id} of Coven and have its tools (server coven). With run you launch other coding
+agents, codex or claude, in this project (projectRoot ${session.projectRoot}): each does one task and ends. run answers
+an id and a cursor; watch with both waits for the end and says how it ended; tail and status show what was said; kill
+ends one. wake gives a session a follow-up: one that has ended goes on with its conversation. To wait for something
+long, do not poll or sleep: wake your own id with a delay (30m) and end; you are resumed then. Use them where work can
+be done side by side, and do not end before what you launched has ended or is killed, unless you launched it with
+wakeParent: then you are woken when it ends.`,
 });
 
 /** The run's variables stand in the environment that harnesses give their hooks. */

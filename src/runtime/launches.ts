@@ -143,6 +143,7 @@ export class Launches {
     const host = await this.#host();
     await store.writeDurably(() => {
       this.#requireOpen();
+      requireConnected(host);
       write(runId);
       store.runs.setToken(runId, prepared.tokenHash);
       store.runs.giveTo(runId, host.pid);
@@ -230,6 +231,12 @@ export class Launches {
 }
 
 const ignore = (): void => undefined;
+
+/** What is not asked of a host yet can still be asked of another one. */
+function requireConnected({ pid, isOpen }: HostLink): void {
+  if (isOpen) return;
+  throw new Failure("runtime_unavailable", `the host ${pid} has just been lost`, { hint: "Try again." });
+}
 
 const storeFull = (home: string): Failure =>
   new Failure("store_full", `the disk that holds ${home} is full`, {

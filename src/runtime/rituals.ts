@@ -40,13 +40,21 @@ export class Rituals {
     return this.#store.scrub();
   }
 
-  #setArchived(id: string, archived: boolean, what: string, remember: Remember): Promise<SessionRecord> {
-    return this.#store.writeWhenFree(() => {
+  async #setArchived(
+    id: string,
+    archived: boolean,
+    what: string,
+    remember: Remember,
+  ): Promise<SessionRecord> {
+    const session = await this.#store.writeWhenFree(() => {
       const isArchived = this.#sessions.requireEnded(id, what).archived_at !== null;
       if (isArchived !== archived) this.#store.sessions.setArchived(id, archived);
       remember(id);
       return this.#sessions.get(id);
     });
+    // Whatever waits for a turn of it is to know.
+    this.#growth.tell([id]);
+    return session;
   }
 }
 

@@ -54,8 +54,8 @@ export interface ScreenAsked {
 
 export interface ScreensOptions {
   readonly store: Store;
-  readonly sessions: LiveSessions;
-  readonly reader: LogReader;
+  readonly sessions: Pick<LiveSessions, "get">;
+  readonly reader: Pick<LogReader, "tail">;
   /** The program of the worker, as built. */
   readonly workerFile: string;
   readonly idleMs?: number;

@@ -16,6 +16,8 @@ import { previewOf } from "./wakes.ts";
 /** What is told of a last message, characters: the parent reads on from the cursor if it wants more. */
 const messageCharactersMax = 1000;
 const titleCharactersMax = 80;
+/** Pause after the store took no writes, ms. */
+const retryMs = 1000;
 
 export interface WakeParentsOptions {
   readonly store: Store;
@@ -29,6 +31,9 @@ export class WakeParents {
   readonly #store: Store;
   readonly #options: WakeParentsOptions;
   readonly #followed = new Map<string, Unsubscribe>();
+  readonly #underWay = new Set<Promise<void>>();
+  #timer: NodeJS.Timeout | undefined;
+  #isOpen = true;
 
   constructor(options: WakeParentsOptions) {
     this.#store = options.store;
@@ -37,17 +42,22 @@ export class WakeParents {
 
   /** Tells what has ended while no daemon was there, and follows what goes on. */
   start(): void {
-    for (const { session_id } of this.#store.runs.toTell()) this.follow(session_id);
+    for (const session of new Set(this.#store.runs.toTell().map(({ session_id }) => session_id)))
+      this.follow(session);
   }
 
-  close(): void {
+  /** Tells nobody anything more; resolves when what was under way is done. */
+  async close(): Promise<void> {
+    this.#isOpen = false;
+    clearTimeout(this.#timer);
     for (const unsubscribe of this.#followed.values()) unsubscribe();
     this.#followed.clear();
+    await Promise.all(this.#underWay);
   }
 
   /** Waits for the end of the session's newest run. */
   follow(session: string): void {
-    if (this.#followed.has(session)) return;
+    if (this.#followed.has(session) || !this.#isOpen) return;
     this.#followed.set(
       session,
       this.#options.growth.subscribe(session, () => this.#look(session)),
@@ -58,10 +68,17 @@ export class WakeParents {
   #look(session: string): void {
     const status = this.#store.sessions.statusOf(session);
     if (status !== undefined && isLive(status)) return;
+    this.#unfollow(session);
+    for (const run of this.#store.runs.toTell())
+      if (run.session_id === session && run.ended_at !== null) {
+        const telling = this.#tell(run).finally(() => this.#underWay.delete(telling));
+        this.#underWay.add(telling);
+      }
+  }
+
+  #unfollow(session: string): void {
     this.#followed.get(session)?.();
     this.#followed.delete(session);
-    for (const run of this.#store.runs.toTell())
-      if (run.session_id === session && run.ended_at !== null) void this.#tell(run);
   }
 
   async #tell(run: RunRecord): Promise<void> {
@@ -72,7 +89,12 @@ export class WakeParents {
       growth.tell([parent]);
       queue.advance(parent);
     } catch (err) {
-      log.error({ err, session: run.session_id, run: run.id }, "a parent could not be told of an end");
+      if (!this.#isOpen) return;
+      log.warn({ err, session: run.session_id, run: run.id }, "a parent could not be told; trying again");
+      this.#timer ??= setTimeout(() => {
+        this.#timer = undefined;
+        this.start();
+      }, retryMs);
     }
   }
 
@@ -83,8 +105,8 @@ export class WakeParents {
     const parent = child?.parent_id == null ? undefined : sessions.find(child.parent_id);
     if (child === undefined || runs.find(run.id)?.tells_parent !== true) return undefined;
     runs.setTold(run.id);
-    if (parent === undefined) return undefined;
-    const message = toldOf(child, run, formatCursor(storeId, events.lastSeq()));
+    if (parent === undefined || !child.wake_parent) return undefined;
+    const message = toldOf(child, run, this.#outcomeOf(child, run), formatCursor(storeId, events.lastSeq()));
     const id = randomUUID();
     const chain = run.chain + 1;
     wakes.create({
@@ -109,6 +131,13 @@ export class WakeParents {
     return parent.id;
   }
 
+  #outcomeOf({ id, status }: SessionRecord, run: RunRecord): string {
+    const code = run.exit_code === null ? "" : `, exit code ${run.exit_code}`;
+    // Woken again since, it says nothing of that run any more.
+    const isNewest = this.#store.runs.newest(id)?.id === run.id;
+    return `${isNewest ? status : run.exit_code === 0 ? "completed" : "failed"}${code}`;
+  }
+
   #whyNot(session: string, asker: RunRecord, chain: number): string | undefined {
     try {
       requireEndOfChain(this.#store, this.#options.limits(), { session, asker, chain });
@@ -120,13 +149,12 @@ export class WakeParents {
   }
 }
 
-function toldOf({ id, title, status, exit_code }: SessionRecord, run: RunRecord, cursor: string): string {
+function toldOf({ id, title }: SessionRecord, run: RunRecord, outcome: string, cursor: string): string {
   const last = run.last_message ?? run.result?.text;
   const said = last === undefined ? "It said nothing." : `Its last message:\n${shorten(last)}`;
-  const code = exit_code === null ? "" : `, exit code ${exit_code}`;
-  const error = run.result?.error === undefined ? "" : `\nError: ${shorten(run.result.error)}`;
-  return `[Coven] Session ${id} (${title.slice(0, titleCharactersMax)}), which you launched, has ended: ${status}${code}.${error}
-${said}
+  const error = run.result?.error ?? run.reason;
+  return `[Coven] Session ${id} (${title.slice(0, titleCharactersMax)}), which you launched, has ended: ${outcome}.
+${error === null ? "" : `Error: ${shorten(error)}\n`}${said}
 More of it: status or tail of ${id}. Cursor: ${cursor}`;
 }
 

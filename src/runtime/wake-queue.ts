@@ -9,6 +9,7 @@
 import { Failure, failures } from "../errors.ts";
 import { type SessionStatus, isLive } from "../events.ts";
 import type { Log } from "../log.ts";
+import { refusalOf } from "../store/database.ts";
 import type { RunRecord } from "../store/runs.ts";
 import type { SessionRecord } from "../store/sessions.ts";
 import type { Store } from "../store/store.ts";
@@ -23,10 +24,14 @@ import { type LaunchLimits, hasRoomToWake } from "./lineage.ts";
  * slept, or of more than 24 days; to look this often costs nothing.
  */
 const sleepMsMax = 10_000;
-/** Pause after the store took no writes, ms. */
-const retryMs = 500;
+/** First pause after the store or a host took nothing, ms; doubled each time up to the longest sleep. */
+const retryMsMin = 250;
+/** How often a queue that waits for fewer live sessions looks for room, ms. */
+const roomMs = 250;
 /** Wakes that are moved in one transaction: the hosts' writes wait for it. */
 const movedAtOnce = 50;
+/** Queues that are looked at in one turn of the loop, when a daemon starts. */
+const lookedAtAtOnce = 50;
 /** What comes into the queue later than this after its time says so, ms. */
 const lateAboveMs = 1000;
 /** Runs that are started at once: each costs a process, and many may be due at the same time. */
@@ -50,6 +55,14 @@ export interface WakeQueueOptions {
   readonly log: Log;
 }
 
+/** What is to become of the head of an ended session's queue. */
+type Verdict =
+  | "start"
+  /** There are as many live sessions as may be. */
+  | "no_room"
+  | { readonly hold: Hold }
+  | { readonly state: "failed" | "cancelled"; readonly reason: string };
+
 export class WakeQueue {
   readonly #store: Store;
   readonly #options: WakeQueueOptions;
@@ -58,10 +71,15 @@ export class WakeQueue {
   /** Sessions that are looked at now, and whether they are to be looked at once more. */
   readonly #turns = new Map<string, boolean>();
   readonly #underWay = new Set<Promise<void>>();
-  /** Sessions whose head waits for fewer sessions to be live. */
+  /** Sessions whose head waits for fewer sessions to be live, in the order in which they came. */
   readonly #crowdedOut = new Set<string>();
+  /** Sessions that are looked at again because the store or a host took nothing. */
+  readonly #postponed = new Set<string>();
+  /** Runs that were written down and that no host was asked for. */
+  readonly #unlaunched = new Set<string>();
   readonly #waiting: (() => void)[] = [];
   #starting = 0;
+  #retryMs = retryMsMin;
   #timer: NodeJS.Timeout | undefined;
   #isOpen = false;
 
@@ -71,12 +89,11 @@ export class WakeQueue {
   }
 
   /** Goes on from what the store says. `isUnlaunched`: a run that no host was asked for. */
-  async start(isUnlaunched: (run: RunRecord) => boolean): Promise<void> {
+  start(isUnlaunched: (run: RunRecord) => boolean): void {
     this.#isOpen = true;
-    const unlaunched = this.#store.runs.open().filter(isUnlaunched);
-    await Promise.all(unlaunched.map((run) => this.#launchAgain(run)));
-    for (const session of this.#store.wakes.sessionsWithQueue()) this.advance(session);
-    await this.#tick();
+    for (const run of this.#store.runs.open()) if (isUnlaunched(run)) this.#unlaunched.add(run.id);
+    this.#follow(this.#lookAtAll());
+    this.#follow(this.#tick());
   }
 
   /** Delivers nothing more; resolves when what was under way is done. */
@@ -85,7 +102,7 @@ export class WakeQueue {
     clearTimeout(this.#timer);
     for (const unsubscribe of this.#watched.values()) unsubscribe();
     this.#watched.clear();
-    await Promise.all(this.#underWay);
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
   /** Looks at the session's queue, soon. */
@@ -97,14 +114,13 @@ export class WakeQueue {
     }
     this.#turns.set(session, false);
     const turn = this.#lookAt(session)
-      .catch((err: unknown) => this.#options.log.error({ err, session }, "a queue of wakes got stuck"))
+      .catch((err: unknown) => this.#postpone(session, err))
       .finally(() => {
-        this.#underWay.delete(turn);
         const isAskedAgain = this.#turns.get(session) === true;
         this.#turns.delete(session);
         if (isAskedAgain) this.advance(session);
       });
-    this.#underWay.add(turn);
+    this.#follow(turn);
   }
 
   /** Sets the timer anew: another wake may be the next one due. */
@@ -112,9 +128,13 @@ export class WakeQueue {
     clearTimeout(this.#timer);
     if (!this.#isOpen) return;
     const at = this.#store.wakes.nextAt();
-    if (at === undefined && this.#crowdedOut.size === 0) return;
-    const inMs = at === undefined ? sleepMsMax : Math.max(0, Date.parse(at) - Date.now());
-    this.#timer = setTimeout(() => void this.#tick(), Math.min(inMs, sleepMsMax));
+    const waits = [
+      ...(at === undefined ? [] : [Math.max(0, Date.parse(at) - Date.now())]),
+      ...(this.#crowdedOut.size === 0 ? [] : [roomMs]),
+      ...(this.#postponed.size === 0 ? [] : [this.#retryMs]),
+    ];
+    if (waits.length === 0) return;
+    this.#timer = setTimeout(() => this.#follow(this.#tick()), Math.min(...waits, sleepMsMax));
   }
 
   /** Why the queue of an ended session stands still until somebody says otherwise. */
@@ -134,25 +154,46 @@ export class WakeQueue {
     }
   }
 
+  async #lookAtAll(): Promise<void> {
+    for (const [index, session] of this.#store.wakes.sessionsWithQueue().entries()) {
+      if (index % lookedAtAtOnce === lookedAtAtOnce - 1) await new Promise(setImmediate);
+      this.advance(session);
+    }
+  }
+
   async #tick(): Promise<void> {
     try {
-      const grown = new Set(this.#crowdedOut);
-      this.#crowdedOut.clear();
-      while (this.#isOpen) {
-        const moved = await this.#store.writeWhenFree(() => this.#moveByTime());
-        for (const session of moved) grown.add(session);
-        if (moved.length < movedAtOnce) break;
+      for (const session of [...this.#postponed, ...this.#withRoom()]) {
+        this.#postponed.delete(session);
+        this.#crowdedOut.delete(session);
+        this.advance(session);
       }
-      if (!this.#isOpen) return;
-      this.#options.growth.tell([...grown]);
-      for (const session of grown) this.advance(session);
+      while (this.#isOpen && this.#isSomethingDue()) {
+        const moved = new Set(await this.#store.writeWhenFree(() => this.#moveByTime()));
+        this.#options.growth.tell([...moved]);
+        for (const session of moved) this.advance(session);
+        // Many may be due at once, and others want to be heard meanwhile.
+        await new Promise(setImmediate);
+      }
       this.arm();
     } catch (err) {
       if (!this.#isOpen) return;
       this.#options.log.warn({ err }, "wakes that are due could not be moved; trying again");
       clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => void this.#tick(), retryMs);
+      this.#timer = setTimeout(() => this.#follow(this.#tick()), this.#nextRetryMs());
     }
+  }
+
+  /** As many of those that wait for room as there is room for. */
+  #withRoom(): string[] {
+    if (this.#crowdedOut.size === 0) return [];
+    const room = this.#options.limits().ownersLive - this.#store.sessions.liveCount();
+    return [...this.#crowdedOut].slice(0, Math.max(0, room));
+  }
+
+  #isSomethingDue(): boolean {
+    const at = this.#store.wakes.nextAt();
+    return at !== undefined && Date.parse(at) <= Date.now();
   }
 
   /** Answers the sessions of those that were moved. */
@@ -179,69 +220,90 @@ export class WakeQueue {
       this.#watch(id);
       const run = this.#store.runs.newest(id);
       if (isLive(session.status)) {
-        if (run?.wake_id !== head.id && run !== undefined)
-          await this.#options.live.deliver(session, run, queue);
-        return;
+        if (run === undefined) return;
+        if (run.wake_id !== head.id) return this.#options.live.deliver(session, run, queue);
+        if (!this.#unlaunched.has(run.id)) return;
       }
-      const fate = fateOf(session, head);
-      if (fate !== undefined) {
-        await this.#move(head, fate.state, fate.reason);
-        continue;
-      }
-      if (this.holdOf(session, run, queue) !== undefined) return;
-      if (!hasRoomToWake(this.#store, this.#options.limits(), head)) {
+      const verdict = isLive(session.status) ? "start" : this.#verdict(session, run, queue);
+      if (verdict === "no_room") {
         this.#crowdedOut.add(id);
         return this.arm();
       }
-      if (!(await this.#start(session, head))) return;
+      if (verdict === "start") await this.#start(session, head);
+      else if ("hold" in verdict) return;
+      else await this.#move(head, verdict.state, verdict.reason);
+      this.#retryMs = retryMsMin;
     }
   }
 
-  /** False where it is to be tried again later. */
-  async #start(session: SessionRecord, wake: WakeRecord): Promise<boolean> {
+  #verdict(session: SessionRecord, run: RunRecord | undefined, queue: readonly WakeRecord[]): Verdict {
+    const [head] = queue;
+    if (head === undefined) throw new Error(`session ${session.id} has no queue`);
+    if (head.run_id !== null) return { state: "failed", reason: "delivery_unknown" };
+    if (session.archived_at !== null)
+      return { state: "failed", reason: "session_archived: summon it, then wake it again" };
+    if (session.status === "killed" && !head.revive) return { state: "cancelled", reason: "killed" };
+    const hold = this.holdOf(session, run, queue);
+    if (hold !== undefined) return { hold };
+    return hasRoomToWake(this.#store, this.#options.limits(), head) ? "start" : "no_room";
+  }
+
+  /** Throws where it is to be tried again later; whatever else keeps it from being started is told with the wake. */
+  async #start(session: SessionRecord, wake: WakeRecord): Promise<void> {
     const { launches, log } = this.#options;
+    const write = (runId: string): void =>
+      wake.run_id === null ? this.#writeRun(session.id, wake.id, runId) : this.#requireUnlaunched(runId);
     try {
-      await this.#inTurn(() => launches.resume(wake, (runId) => this.#writeRun(session, wake, runId)));
+      await this.#inTurn(() => launches.resume(wake, write));
+      if (wake.run_id !== null) this.#unlaunched.delete(wake.run_id);
       log.info({ session: session.id, wake: wake.id }, "a wake has started a run");
-      return true;
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      const now = this.#store.wakes.find(wake.id);
-      // With a run of its own its fate is told with that.
-      if (now?.state !== "queued" || now.run_id !== null) return true;
-      if (failures[error.code].retry) {
-        log.warn({ session: session.id, wake: wake.id, code: error.code }, error.message);
-        this.#crowdedOut.add(session.id);
-        this.arm();
-        return false;
-      }
-      await this.#move(wake, "failed", `${error.code}: ${error.message}`);
-      return true;
+      await this.#failed(wake, error);
     }
   }
 
-  #writeRun(session: SessionRecord, { id, chain }: WakeRecord, runId: string): void {
+  async #failed(wake: WakeRecord, error: unknown): Promise<void> {
+    if (error instanceof Failure && error.code === "wake_over") return;
+    const { runs, wakes } = this.#store;
+    const now = wakes.find(wake.id);
+    const run = now?.run_id == null ? undefined : runs.find(now.run_id);
+    const isOurs = wake.run_id !== null || run === undefined;
+    // Once a host was asked, the wake's fate is told with the run's.
+    if (now?.state !== "queued" || !isOurs || (run !== undefined && run.ended_at !== null)) return;
+    if (isPassing(error)) throw error;
+    const reason =
+      error instanceof Failure ? `${error.code}: ${error.message}` : "internal_error: see the logs";
+    this.#options.log.error({ err: error, session: wake.session_id, wake: wake.id }, "a wake starts no run");
+    if (run === undefined) return this.#move(wake, "failed", reason);
+    this.#unlaunched.delete(run.id);
+    await this.#options.leftovers.recordUnlaunched(run, reason);
+  }
+
+  /** Called in the transaction: whatever has happened while the run was prepared is seen here. */
+  #writeRun(id: string, wakeId: string, runId: string): void {
     const { sessions, runs, wakes } = this.#store;
-    const wake = wakes.find(id);
-    // Somebody may have cancelled it, or done something to the session, while the run was prepared.
-    if (wake?.state !== "queued" || isLive(sessions.statusOf(session.id) ?? "running"))
-      throw new Failure("wake_over", `wake ${id} is not to be delivered any more`);
+    const session = sessions.find(id);
+    const queue = wakes.queued(id);
+    const [head] = queue;
+    if (
+      !this.#isOpen ||
+      session === undefined ||
+      head?.id !== wakeId ||
+      isLive(session.status) ||
+      this.#verdict(session, runs.newest(id), queue) !== "start"
+    )
+      throw over(wakeId);
     const tellsParent = session.wake_parent && session.parent_id !== null;
-    runs.create({ id: runId, session: session.id, wake: id, chain, tellsParent });
-    sessions.move({ session: session.id, run: runId, to: "created" });
-    wakes.setRun(id, runId);
+    runs.create({ id: runId, session: id, wake: wakeId, chain: head.chain, tellsParent });
+    sessions.move({ session: id, run: runId, to: "created" });
+    wakes.setRun(wakeId, runId);
   }
 
-  async #launchAgain(run: RunRecord): Promise<void> {
-    const { launches, leftovers, log } = this.#options;
-    const [wake] = this.#store.wakes.ofRun(run.id);
-    try {
-      if (wake === undefined) throw new Error("its wake is gone");
-      await launches.resume(wake, () => undefined);
-    } catch (err) {
-      log.warn({ err, session: run.session_id, run: run.id }, "a run could not be launched after all");
-      await leftovers.recordUnlaunched(run, err instanceof Error ? err.message : String(err));
-    }
+  #requireUnlaunched(runId: string): void {
+    const run = this.#store.runs.find(runId);
+    if (this.#isOpen && run?.pid === null && run.ended_at === null) return;
+    this.#unlaunched.delete(runId);
+    throw over(run?.wake_id ?? runId);
   }
 
   async #move(wake: WakeRecord, to: "failed" | "cancelled", reason: string): Promise<void> {
@@ -266,6 +328,23 @@ export class WakeQueue {
     }
   }
 
+  #postpone(session: string, err: unknown): void {
+    if (!this.#isOpen) return;
+    this.#options.log.warn({ err, session }, "a queue of wakes could not go on; trying again");
+    this.#postponed.add(session);
+    this.#nextRetryMs();
+    this.arm();
+  }
+
+  #nextRetryMs(): number {
+    return (this.#retryMs = Math.min(this.#retryMs * 2, sleepMsMax));
+  }
+
+  #follow(work: Promise<void>): void {
+    const followed = work.finally(() => this.#underWay.delete(followed));
+    this.#underWay.add(followed);
+  }
+
   #watch(session: string): void {
     if (this.#watched.has(session) || !this.#isOpen) return;
     let last: SessionStatus | undefined;
@@ -284,14 +363,9 @@ export class WakeQueue {
   }
 }
 
-/** What becomes of the head of an ended session's queue without a run. */
-function fateOf(
-  { archived_at, status }: SessionRecord,
-  { run_id, revive }: WakeRecord,
-): { readonly state: "failed" | "cancelled"; readonly reason: string } | undefined {
-  if (run_id !== null) return { state: "failed", reason: "delivery_unknown" };
-  if (archived_at !== null)
-    return { state: "failed", reason: "session_archived: summon it, then wake it again" };
-  if (status === "killed" && !revive) return { state: "cancelled", reason: "killed" };
-  return undefined;
-}
+const over = (wakeId: string): Failure =>
+  new Failure("wake_over", `wake ${wakeId} is not to be delivered as things are now`);
+
+/** What may be gone when it is tried again. */
+const isPassing = (error: unknown): boolean =>
+  error instanceof Failure ? failures[error.code].retry : refusalOf(error) !== undefined;

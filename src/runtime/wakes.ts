@@ -9,7 +9,7 @@ import { redactText } from "../text/redact.ts";
 import type { Environments } from "./environment.ts";
 import type { Growth } from "./growth.ts";
 import type { HarnessCatalog } from "./harness-catalog.ts";
-import { resumable } from "./launch-preparation.ts";
+import { requireResumes, resumable } from "./launch-preparation.ts";
 import type { LaunchLimits } from "./lineage.ts";
 import type { LiveSessions, Remember } from "./sessions.ts";
 import { requireEndOfChain } from "./wake-chain.ts";
@@ -187,7 +187,8 @@ export class Wakes {
       });
     }
     const { harnesses } = this.#options;
-    if (session.external || isOver(session)) {
+    if (!session.external && isLive(session.status)) requireResumes(session, harnesses);
+    else {
       const { launchMode, conversation } = resumable(session, harnesses);
       harnesses.get(session.harness).plan({
         mode: launchMode,
@@ -218,9 +219,6 @@ export class Wakes {
 
 /** Longest title named to a harness, characters. */
 const titleCharactersMax = 80;
-
-/** What is live is not resumed now, and may tell until then what it takes to resume it. */
-const isOver = ({ status }: SessionRecord): boolean => !isLive(status);
 
 export function previewOf(message: string): string {
   const line = redactText(message).replace(/\s+/g, " ").trim();

@@ -75,6 +75,10 @@ export function openRuns({ db }: Ledger) {
   const setTold = statement(db, "UPDATE runs SET tells_parent = 0 WHERE id = :id");
   const toTell = statement<RunRow>(db, "SELECT * FROM runs WHERE tells_parent = 1");
   const setHost = statement(db, "UPDATE runs SET host_pid = :host WHERE id = :id");
+  const giveBack = statement(
+    db,
+    "UPDATE runs SET host_pid = NULL WHERE host_pid = :host AND pid IS NULL AND ended_at IS NULL",
+  );
   const setEnd = statement(
     db,
     "UPDATE runs SET exit_code = :exit_code, signal = :signal, reason = :reason, ended_at = :at WHERE id = :id",
@@ -105,6 +109,10 @@ export function openRuns({ db }: Ledger) {
     /** Says which host will hold the run, before it is asked to. */
     giveTo: (id: string, host: number): void => {
       setHost.run({ id, host });
+    },
+    /** A host that leaves says which of those given to it it was never asked for: all that it has not begun. */
+    giveBack: (host: number): void => {
+      giveBack.run({ host });
     },
     started: (id: string, host: number, pid: number, startedAt: string | null): void => {
       setProcess.run({ id, host, pid, started: startedAt });

@@ -181,7 +181,8 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
   const remove = statement(db, "DELETE FROM sessions WHERE id = :id");
   const adoptChildren = statement(
     db,
-    "UPDATE sessions SET parent_id = (SELECT parent_id FROM sessions WHERE id = :id) WHERE parent_id = :id",
+    `UPDATE sessions SET parent_id = (SELECT parent_id FROM sessions WHERE id = :id), wake_parent = 0
+     WHERE parent_id = :id`,
   );
 
   const find = (id: string): SessionRecord | undefined => {
@@ -270,7 +271,7 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
       touch.run({ id, at: now() });
     },
 
-    /** Deletes an ended session with its runs and events; its children become its parent's. Answers whether there was one. */
+    /** Deletes an ended session with its runs and events; its children become its parent's, who never asked to be told of them. Answers whether there was one. */
     remove: (id: string): boolean =>
       write(() => {
         const status = find(id)?.status;

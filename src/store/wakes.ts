@@ -242,6 +242,14 @@ export function openWakes({ db, write }: Ledger, events: EventLog) {
       }
     },
 
+    /** The harness was given what they say, and could do nothing with it. */
+    unheard(run: string, reason: string): void {
+      for (const row of ofRun.all({ run })) {
+        const wake = asRecord(row);
+        if (wake.state === "queued" || wake.state === "delivered") enter(wake, "failed", { reason });
+      }
+    },
+
     /** All of the session that still wait. */
     cancelOpen(session: string, reason: string): void {
       for (const row of open.all({ session })) enter(asRecord(row), "cancelled", { reason });

@@ -88,8 +88,14 @@ export function createScreen({ columns, rows }: ScreenSize): Screen {
         .trimEnd() ?? ""
     );
   };
+  let held: Uint8Array = new Uint8Array();
   return {
-    write: (bytes) => new Promise((resolve) => terminal.write(bytes, resolve)),
+    write(bytes) {
+      const given = held.length === 0 ? bytes : Buffer.concat([held, bytes]);
+      const end = given.length - unfinishedBytes(given);
+      held = given.slice(end);
+      return new Promise((resolve) => terminal.write(given.subarray(0, end), resolve));
+    },
     resize: (size) => terminal.resize(size.columns, size.rows),
     picture() {
       const lines = Array.from({ length: terminal.rows }, (_, row) => textOf(row));
@@ -115,6 +121,21 @@ export function createScreen({ columns, rows }: ScreenSize): Screen {
     },
     dispose: () => terminal.dispose(),
   };
+}
+
+/**
+ * Bytes at the end that are the beginning of a character. They wait for the rest of it: the terminal loses some
+ * characters that come to it in two parts, among them the mark of Codex's prompt.
+ */
+function unfinishedBytes(bytes: Uint8Array): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back += 1) {
+    const byte = bytes[bytes.length - back] ?? 0;
+    if (byte < 0x80) return 0;
+    if (byte < 0xc0) continue;
+    const length = byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+    return length > back ? back : 0;
+  }
+  return 0;
 }
 
 /** The mode that shows the caret (DECTCEM). */

@@ -158,6 +158,12 @@ it.each([
   expect(answer.stderr).toMatch(/^coven hook: invalid_request: /);
 });
 
+it.each([[[]], [["--help"]]])("says how it is called when it is called %j", async (words) => {
+  const answer = await resultOf(start({ COVEN_HOME: makeHome() }, words));
+  expect(answer).toMatchObject({ code: 64, stdout: "" });
+  expect(answer.stderr).toContain("coven hook HARNESS");
+});
+
 it("is refused an event that is larger than any the program sends, and to the owner", async () => {
   const { daemon, env } = await claudeRun();
   const post = async (headers: Record<string, string>, event: object): Promise<string> => {

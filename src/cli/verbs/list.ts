@@ -1,12 +1,14 @@
 /** `list`: the newest sessions, and the live ones among the older, since those are what one looks for. */
 import { Option } from "commander";
 import { list as action, listPage } from "../../capabilities/list.ts";
+import { wakes, wakesMax } from "../../capabilities/wakes.ts";
+import { Failure } from "../../errors.ts";
 import { capabilityOf, jsonText } from "../action-verb.ts";
 import { commandLineOf } from "../arguments.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { isGiven } from "../given.ts";
-import { printed, sessionTree } from "../print.ts";
-import type { Verb } from "../verb.ts";
+import { sessionList, sessionTree } from "../print.ts";
+import type { Cli, Verb } from "../verb.ts";
 
 const treeOption = new Option("--tree", "each session below the one that launched it");
 
@@ -33,7 +35,26 @@ export const list: Verb = {
       const live = listPage.parse(await cli.call("list", { ...asked, status: "running" }));
       page.sessions.push(...live.sessions.filter(({ id }) => !shown.has(id)));
     }
-    process.stdout.write(isGiven(given.options["tree"]) ? sessionTree(page.sessions) : printed("list", page));
+    const waits = await waitingWakes(cli);
+    const isTree = isGiven(given.options["tree"]);
+    process.stdout.write(isTree ? sessionTree(page.sessions, waits) : sessionList(page, waits));
     return exitCodes.done;
   },
 };
+
+/** How many there are by session, of the newest that wait. */
+async function waitingWakes(cli: Cli): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  for (const { session } of await openWakes(cli)) counts.set(session, (counts.get(session) ?? 0) + 1);
+  return counts;
+}
+
+async function openWakes(cli: Cli): Promise<{ session: string }[]> {
+  try {
+    return wakes.output.parse(await cli.call("wakes", { limit: wakesMax })).wakes;
+  } catch (error) {
+    // A daemon that was started before an upgrade may not know it.
+    if (error instanceof Failure && error.code === "unknown_action") return [];
+    throw error;
+  }
+}

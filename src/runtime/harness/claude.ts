@@ -56,6 +56,7 @@ function interactive(request: LaunchRequest): LaunchPlan {
     stdin: undefined,
     format: undefined,
     harnessSessionId: request.conversation.id,
+    ...saysUnknown(request),
   };
 }
 
@@ -101,6 +102,7 @@ function structured(request: LaunchRequest, { first, last, stdin }: Differences)
     stdin,
     format: "claude",
     harnessSessionId: conversation.id,
+    ...saysUnknown(request),
   };
 }
 
@@ -138,6 +140,12 @@ function conversationArgs({ conversation }: LaunchRequest): string[] {
   const id = checkedConversationId(conversation.id);
   return conversation.kind === "resume" ? ["--resume", id] : ["--session-id", id];
 }
+
+/** Measured with 2.1.197: the same words in every mode. */
+const saysUnknown = ({
+  conversation: { kind, id },
+}: LaunchRequest): Pick<LaunchPlan, "unknownConversation"> =>
+  kind === "resume" ? { unknownConversation: [`No conversation found with session ID: ${id}`] } : {};
 
 function commonArgs({ addDirs, model }: LaunchRequest): string[] {
   return [

@@ -6,6 +6,8 @@ export const codexScreens: ScreenPatterns = {
     marks: ["›", "!"],
     needsCaret: true,
     never: [
+      // Alone, before its session has begun: a dialog may come instead.
+      "^\\s*\\? for shortcuts$",
       "^\\s*reverse-i-search:",
       "(?:^|[\\s·|]|press )(?:enter|esc|tab) (?:or esc )?(?:to )?(?:submit|save|go back|back|cancel|clear|skip|exit)\\b",
     ],

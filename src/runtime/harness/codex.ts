@@ -54,6 +54,7 @@ function interactive(request: LaunchRequest): LaunchPlan {
     stdin: undefined,
     format: undefined,
     harnessSessionId: knownId(request),
+    ...saysUnknown(request),
   };
 }
 
@@ -80,6 +81,7 @@ function nonInteractive(request: LaunchRequest): LaunchPlan {
     stdin: asArgument ? undefined : prompt,
     format: "codex",
     harnessSessionId: knownId(request),
+    ...saysUnknown(request),
   };
 }
 
@@ -139,3 +141,13 @@ const setting = (key: string, value: unknown): string[] => ["-c", `${key}=${JSON
 /** No flag chooses a new thread's id; it is read from the output (`thread.started`). */
 const knownId = ({ conversation }: LaunchRequest): string | undefined =>
   conversation.kind === "resume" ? conversation.id : undefined;
+
+/** Measured with 0.169.0: `codex exec` says the first, the TUI the second. */
+const saysUnknown = ({
+  conversation: { kind, id },
+}: LaunchRequest): Pick<LaunchPlan, "unknownConversation"> =>
+  kind === "resume"
+    ? {
+        unknownConversation: [`no rollout found for thread id ${id}`, `No saved session found with ID ${id}`],
+      }
+    : {};

@@ -77,6 +77,8 @@ export interface LaunchPlan {
   readonly format: OutputFormat | undefined;
   /** The harness's own conversation id where it can be chosen beforehand. */
   readonly harnessSessionId: string | undefined;
+  /** What it prints, and then fails, when it does not know the conversation that it is to go on with. */
+  readonly unknownConversation?: readonly string[];
 }
 
 export interface Harness {

@@ -78,7 +78,7 @@ function readChoices(dialog: DialogPatterns, texts: readonly string[], { index, 
   const top = topOf(dialog, texts, first.index);
   const { named, from } = nameOf(dialog, texts, top);
   const about = named?.isDescribed ? rows.map((row) => described(row, texts, rows)) : [];
-  const question = textOf([...texts.slice(from, first.index), ...about.filter((line) => line !== "")]);
+  const question = textOf(texts.slice(from, first.index), about);
   const choices = isTyping ? [] : choicesOf(dialog, named, texts, { rows, index });
   return { name: named?.name ?? dialog.otherName, question: { text: question, choices } };
 }
@@ -202,17 +202,16 @@ function readForm(dialog: DialogPatterns, texts: readonly string[], end: number)
 const textCharactersMax = 2000;
 
 /** What a person reads: no borders, no blanks around it, and if it is long, its beginning and its end. */
-function textOf(lines: readonly string[]): string {
+function textOf(lines: readonly string[], about: readonly string[] = []): string {
   const shown = lines
     .map((line) => line.replace(/^\s*[│┃|]\s?|\s?[│┃|]\s*$/gu, "").trimEnd())
     .map((line) => (/^[\s─━╌╍┄┈═╭╮╰╯┌┐└┘]*$/u.test(line) ? "" : line));
   const indent = Math.min(...shown.filter((line) => line !== "").map((line) => line.search(/\S/)));
-  const text = shown
-    .map((line) => line.slice(indent))
+  const text = [...shown.map((line) => line.slice(indent)), "", ...about.filter((line) => line !== "")]
     .join("\n")
     .replace(/\n{3,}/g, "\n\n")
     .replace(/^\n+|\s+$/g, "");
   if (text.length <= textCharactersMax) return text;
-  const half = textCharactersMax / 2 - 1;
+  const half = Math.floor(textCharactersMax / 2) - 2;
   return `${text.slice(0, half)}…\n…${text.slice(-half)}`;
 }

@@ -64,6 +64,8 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
       // A launch is known by its run id: asked twice, it is answered twice and done once.
       const known = launches.get(spec.runId);
       if (known) return known;
+      const begun = alreadyBegun(spec.runId);
+      if (begun) return begun;
       const run = new Run(spec, { store, journal, hostPid: process.pid }, trees);
       runs.set(spec.runId, run);
       void run.ended.then(() => forget(spec.runId));
@@ -116,6 +118,14 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
     },
   };
 
+  /** A run is begun once, also where this host has forgotten that it had it, or it was given to another one since. */
+  function alreadyBegun(runId: string): Promise<{ pid: number }> | undefined {
+    const run = store.runs.find(runId);
+    if (run?.ended_at === null && run.pid === null && run.host_pid === process.pid) return undefined;
+    if (run?.pid != null) return Promise.resolve({ pid: run.pid });
+    return Promise.reject(new Failure("launch_failed", `run ${runId} is not this host's to begin`));
+  }
+
   function held(runId: string): Run {
     const run = runs.get(runId);
     if (run) return run;
@@ -142,7 +152,10 @@ export async function startHost(home: Home, log: Log): Promise<{ pid: number; so
     if (isHolding()) return;
     log.info("nothing to hold; leaving");
     await journal.settled();
-    store.writePatiently(() => store.hosts.remove(process.pid));
+    store.writePatiently(() => {
+      store.runs.giveBack(process.pid);
+      store.hosts.remove(process.pid);
+    });
     rmSync(socket, { force: true });
     store.close();
     process.exit(0);

@@ -73,6 +73,10 @@ export class HostLink {
     });
   }
 
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
   /** Whether the host could write to the log when it last said so. */
   get storeState(): StoreState {
     return this.#storeState;

@@ -40,6 +40,8 @@ const launchSpec = z.object({
   /** Told to the log as the conversation's first message. */
   prompt: z.string(),
   harnessSessionId: z.string().optional(),
+  /** What the harness prints, and then fails, when it does not know the conversation that it is to go on with. */
+  unknownConversation: z.array(z.string()).optional(),
   version: z.string().nullable(),
   launchMode: z.enum(launchModes),
   permission: z.enum(permissions).nullable(),

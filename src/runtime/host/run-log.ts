@@ -26,6 +26,8 @@ export interface RunContext {
 export interface Ending extends ChildEnd {
   readonly status: SessionStatus;
   readonly reason: string | undefined;
+  /** The harness did not know the conversation, and so heard nothing of what it was told. */
+  readonly isUnheard: boolean;
   /** Asked for, so that the exit code says nothing about the harness. */
   readonly isAsked: boolean;
   readonly left: readonly ProcessInfo[];
@@ -133,7 +135,7 @@ export class RunLog {
     }
   }
 
-  ended({ status, exitCode, signal, reason, isAsked, left }: Ending): void {
+  ended({ status, exitCode, signal, reason, isUnheard, isAsked, left }: Ending): void {
     const { sessionId, runId } = this.#spec;
     const { runs, sessions, wakes, events } = this.#context.store;
     const shownCode = isAsked ? null : exitCode;
@@ -145,7 +147,8 @@ export class RunLog {
         events.append(sessionId, runId, "left_behind", { processes: named.map(shown) });
       }
       runs.ended({ id: runId, exitCode, signal, reason: reason ?? null });
-      wakes.runEnded(runId, undelivered);
+      if (isUnheard) wakes.unheard(runId, reason ?? "");
+      else wakes.runEnded(runId, undelivered);
       if (status === "killed") {
         events.append(sessionId, runId, "kill", { status });
         wakes.cancelOpen(sessionId, "killed");

@@ -35,6 +35,9 @@ const settleMsMax = 500;
 /** How long a harness that is gone may take to be read to its end, ms, until a kill is answered without it. */
 const endMsMax = 500;
 
+/** How much of the end of what a harness printed is looked at for why it failed, characters: its last lines. */
+const lastWordsCharactersMax = 8192;
+
 /** How a caller or a stopping daemon wants a run to be remembered. */
 export type EndsAs = "killed" | "orphaned";
 
@@ -79,6 +82,8 @@ export class Run {
   #attachedCount = 0;
   #size = initialTerminalSize;
   #endsAs: EndsAs | undefined;
+  /** The end of what was printed, where it may say why the harness fails. */
+  #lastWords = "";
   /** What the newest kill does. */
   #ending: ReturnType<typeof endTree> = nothingEnds;
 
@@ -229,6 +234,8 @@ export class Run {
   #openPipe(stream: OutputStream | null): OutputPipe {
     return createOutputPipe((bytes, jsonBytes) => {
       this.#log.output(stream, bytes, jsonBytes);
+      if (this.spec.unknownConversation !== undefined)
+        this.#lastWords = (this.#lastWords + bytes.toString("latin1")).slice(-lastWordsCharactersMax);
       if (stream === "stdout") this.#recordTyped(this.#lines.push(bytes));
       if (stream === "stderr") this.#readErrors(this.#errorLines.push(bytes));
     });
@@ -254,11 +261,10 @@ export class Run {
       this.#endsAs === undefined ? await this.#trees.leftBehind(this.spec.runId).catch(() => []) : [];
     // A harness that ended is not killed before the rest of its tree is gone, too.
     const { survivors } = await this.#ending.catch(() => ({ survivors: [] }));
-    const reason = this.#endsAs === "orphaned" ? "the daemon was stopped" : undefined;
     this.#recordEnd(
       this.#endsAs ?? this.#naturalEnd(end),
       end,
-      reason,
+      this.#endsAs === "orphaned" ? "the daemon was stopped" : undefined,
       this.#endsAs === undefined && survivors.length === 0 ? left : survivors,
     );
   }
@@ -268,6 +274,14 @@ export class Run {
     return this.spec.endsIdle ? "idle" : "completed";
   }
 
+  /** Undefined unless the harness has failed over a conversation that it does not know. */
+  #unknownConversation(status: SessionStatus): string | undefined {
+    const { unknownConversation = [], harness, harnessSessionId = "" } = this.spec;
+    if (status !== "failed" || !unknownConversation.some((words) => this.#lastWords.includes(words)))
+      return undefined;
+    return `conversation_unknown: ${harness} does not know its conversation ${harnessSessionId} any more`;
+  }
+
   #recordEnd(
     status: SessionStatus,
     end: ChildEnd,
@@ -275,7 +289,15 @@ export class Run {
     left: readonly ProcessInfo[],
   ): void {
     this.#endedAs = status;
-    this.#log.ended({ ...end, status, reason, isAsked: this.#endsAs !== undefined, left });
+    const unknown = this.#unknownConversation(status);
+    this.#log.ended({
+      ...end,
+      status,
+      reason: reason ?? unknown,
+      isUnheard: unknown !== undefined,
+      isAsked: this.#endsAs !== undefined,
+      left,
+    });
     this.#trees.remove(this.spec.runId);
     this.#tellEnded();
   }
