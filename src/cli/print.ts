@@ -110,16 +110,13 @@ interface Row {
 }
 
 function rowsOf(sessions: readonly Row[], waits: Waiting): string {
-  const rows = sessions.map(({ session, level }) => {
-    const { id, harness, created_at, title } = session;
-    return [
-      "  ".repeat(level) + shortId(id),
-      [standing(session), ...wakesOf(id, waits)].join(", "),
-      harness,
-      age(created_at),
-      oneLine(title, 60),
-    ];
-  });
+  const rows = sessions.map(({ session, level }) => [
+    "  ".repeat(level) + shortId(session.id),
+    [standing(session), ...wakesOf(session.id, waits)].join(", "),
+    session.harness,
+    age(session.created_at),
+    oneLine(session.title, 60),
+  ]);
   return columns([["ID", "STATUS", "HARNESS", "AGE", "TITLE"], ...rows]);
 }
 
