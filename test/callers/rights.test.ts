@@ -32,6 +32,7 @@ const matrix: Readonly<Record<string, Row>> = {
   log: { of: everyone },
   screen: { of: everyone },
   input: { of: launchedByIt, args: { data: "x" } },
+  answer: { of: launchedByIt, args: { question: "x", choice: 1 } },
   archive: { of: launchedByIt },
   summon: { of: launchedByIt },
   sacrifice: { of: launchedByIt },
