@@ -297,3 +297,16 @@ test("the client has the actions as its methods and no other name", async () => 
     });
   }
 });
+
+test("gives a session a follow-up, lists those that wait and takes one back", async () => {
+  const { home } = await startDaemon();
+  const coven = await connected(home);
+  const { id } = await launch(coven, "read line");
+  const asked = await coven.wake({ session: id, message: "go on", delay: "1d" });
+  expect(asked).toMatchObject({ session: id, state: "pending", cursor: expect.any(String) });
+  const { wakes } = await coven.wakes();
+  expect(wakes.map(({ wake, dueAt }) => [wake, dueAt])).toEqual([[asked.wake, asked.dueAt]]);
+  const { state, reason } = await coven.unwake({ wake: asked.wake });
+  expect([state, reason]).toEqual(["cancelled", "unwake"]);
+  await expect(coven.unwake({ wake: asked.wake })).rejects.toMatchObject({ code: "wake_over" });
+});

@@ -28,7 +28,8 @@ import { type Asked, type Row, type Stage, registered, rows, shell } from "./sup
 const program = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 
 const launched = z.object({ id: z.string() });
-const asked = z.object({ question: z.object({ id: z.string() }) });
+const asking = z.object({ question: z.object({ id: z.string() }) });
+const asked = z.object({ wake: z.string() });
 const registration = z.object({ session: launched });
 
 /** A daemon in this process, and what rows make in it. */
@@ -54,8 +55,18 @@ async function open(): Promise<{ place: Place; stage: Stage; reference: Call }> 
     await done("watch", { sessions: [session] });
     return session;
   };
+  const resumable = async (): Promise<string> => {
+    const session = await launch({ harness: "turns", prompt: "echo hello", title: "resumable" });
+    await done("watch", { sessions: [session] });
+    return session;
+  };
   const stage: Stage = {
     project,
+    resumable,
+    waiting: async () => {
+      const session = await resumable();
+      return { session, ...asked.parse(await done("wake", { session, message: "go on", delay: "1d" })) };
+    },
     ended: () => ended(),
     live: () => launch({ prompt: "read line", launchMode: "interactive", title: "live" }),
     archived: async (labels) => {
@@ -66,7 +77,7 @@ async function open(): Promise<{ place: Place; stage: Stage; reference: Call }> 
     asking: async () => {
       const client = createClient({ kind: "socket", path: home.socket }, "test");
       const { id } = await launchTyped({ client }, "ask");
-      const { question } = asked.parse(await eventual({ client }, id, "activity", { state: "attention" }));
+      const { question } = asking.parse(await eventual({ client }, id, "activity", { state: "attention" }));
       return { session: id, question: question.id };
     },
     outside: async () =>

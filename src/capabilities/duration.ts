@@ -15,24 +15,27 @@ const durationMsMax = 366 * 86_400_000;
 
 const form = /^(?:\d+(?:ms|s|m|h|d))+$/;
 
-/** A length of time, ms. */
+/** A length of time, as it is written: an input stays what was given, so that it can be checked on its way more than once. */
 export const duration = z
   .string()
   .max(100)
-  .transform((text, context): number => {
-    const ms = msOf(text.replace(/\s+/g, ""));
-    if (ms !== undefined && ms > 0 && ms <= durationMsMax) return ms;
+  .superRefine((text, context) => {
+    const ms = msIn(text);
+    if (ms !== undefined && ms > 0 && ms <= durationMsMax) return;
     const why = ms === undefined ? "is not understood" : ms > 0 ? "is more than a year" : "is no time at all";
     context.addIssue({
       code: "custom",
       message: `${JSON.stringify(text)} ${why}; give one such as 30s, 5m, 2h, 1d or 1h30m`,
     });
-    return z.NEVER;
   });
 
-function msOf(text: string): number | undefined {
-  if (!form.test(text)) return undefined;
-  return [...text.matchAll(/(\d+)(ms|s|m|h|d)/g)].reduce(
+/** Of a duration, ms. */
+export const msOf = (text: string): number => msIn(text) ?? Number.NaN;
+
+function msIn(text: string): number | undefined {
+  const written = text.replace(/\s+/g, "");
+  if (!form.test(written)) return undefined;
+  return [...written.matchAll(/(\d+)(ms|s|m|h|d)/g)].reduce(
     (sum, [, count, unit]) => sum + Number(count) * (unitMs.get(unit ?? "") ?? Number.NaN),
     0,
   );
@@ -42,13 +45,12 @@ function msOf(text: string): number | undefined {
 export const moment = z
   .string()
   .max(100)
-  .transform((text, context): Date => {
-    if (z.iso.datetime({ offset: true }).safeParse(text).success) return new Date(text);
+  .superRefine((text, context) => {
+    if (z.iso.datetime({ offset: true }).safeParse(text).success) return;
     context.addIssue({
       code: "custom",
       message: `${JSON.stringify(text)} is no date and time with a zone; give one such as ${exampleOf()}`,
     });
-    return z.NEVER;
   });
 
 /** Throws `invalid_request` for a moment that is past, or too far. */

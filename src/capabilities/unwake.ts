@@ -14,7 +14,7 @@ export const unwake = capability({
   }),
   output: wakeRecord,
   failures: ["session_not_found", "wake_not_found", "wake_over"],
-  right: "anyone",
+  right: "project",
   tool: {
     title: "Cancel a wake",
     description: "Takes a wake back (a follow-up message, reminder or timer) that was not delivered yet.",

@@ -3,7 +3,7 @@ import { Failure } from "../errors.ts";
 import type { ListedWake } from "../runtime/wakes.ts";
 import { requireDescendant } from "./authority.ts";
 import { capability } from "./capability.ts";
-import { duration, moment, requireToCome } from "./duration.ts";
+import { duration, moment, msOf, requireToCome } from "./duration.ts";
 import { sessionId, wakeRecord } from "./records.ts";
 
 /** Longest message, bytes: as long as a prompt may be. */
@@ -63,8 +63,9 @@ export const wake = capability({
         hint: "Pass one of them.",
       });
     }
-    if (input.at !== undefined && intent?.begun === undefined) requireToCome(input.at, "wake: at");
-    const dueAt = input.at ?? fromNow(input.delay);
+    const at = input.at === undefined ? undefined : new Date(input.at);
+    if (at !== undefined && intent?.begun === undefined) requireToCome(at, "wake: at");
+    const dueAt = at ?? fromNow(input.delay);
     const expiresAt = fromNow(input.expiresIn);
     if (dueAt !== undefined && expiresAt !== undefined && expiresAt <= dueAt) {
       throw new Failure("invalid_request", "wake: it would expire before it is due", {
@@ -111,8 +112,8 @@ export const briefWake = wakeRecord.pick({
   dueAt: true,
 });
 
-const fromNow = (ms: number | undefined): Date | undefined =>
-  ms === undefined ? undefined : new Date(Date.now() + ms);
+const fromNow = (duration: string | undefined): Date | undefined =>
+  duration === undefined ? undefined : new Date(Date.now() + msOf(duration));
 
 /** A wake as callers see it; what it says is shortened. */
 export const shownWake = (wake: ListedWake): z.input<typeof wakeRecord> => ({

@@ -22,7 +22,7 @@ export interface CliStart {
 
 const notes = `
 coven sessions <verb> is the same as coven <verb>, and coven sessions alone is coven list.
-A session may be named by the first characters of its id.
+A session, and a wake, may be named by the first characters of its id.
 coven <verb> --help explains a verb.`;
 
 /** Answers the exit code. */

@@ -203,9 +203,10 @@ function stateOf({ state, held: why, reason }: Wake): string {
   return reason === undefined ? state : `${state}: ${oneLine(reason, 40)}`;
 }
 
-/** When it comes, or how long ago it came. */
-function timeOf({ dueAt, deliveredAt = dueAt }: Wake): string {
-  return Date.parse(deliveredAt) > Date.now() ? `in ${until(deliveredAt)}` : `${age(deliveredAt)} ago`;
+/** When it comes, or how long ago it came; what never will, how long ago it was asked for. */
+function timeOf({ state, dueAt, deliveredAt, createdAt }: Wake): string {
+  if (state === "pending") return `in ${until(dueAt)}`;
+  return `${age(deliveredAt ?? (state === "queued" ? dueAt : createdAt))} ago`;
 }
 
 const moreWakes = "there are more: coven wakes --limit 1000, or name a session\n";

@@ -59,9 +59,11 @@ export function age(since: string, now = Date.now()): string {
   return `${Math.floor(seconds / size)}${unit}`;
 }
 
-/** How long from now, in the two largest units: a wait is planned with, and 1h for 1h 59m would be late. */
+/** How long from now, in the two largest units and about: nobody plans half an hour by the second. */
 export function until(at: string, now = Date.now()): string {
-  let seconds = Math.max(0, Math.ceil((Date.parse(at) - now) / 1000));
+  const exact = Math.max(0, (Date.parse(at) - now) / 1000);
+  const grain = exact >= 86_400 ? 3600 : exact >= 600 ? 60 : 1;
+  let seconds = Math.round(exact / grain) * grain;
   const parts: string[] = [];
   for (const [unit, size] of [...steps, ["s", 1] as const]) {
     const count = Math.floor(seconds / size);

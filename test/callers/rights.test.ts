@@ -1,5 +1,6 @@
 /** One matrix: what a run may ask for, of whom. The owner may ask for everything. */
 import { expect, it } from "vitest";
+import { z } from "zod";
 import { capabilities } from "../../src/capabilities/registry.ts";
 import { Failure } from "../../src/errors.ts";
 import type { Client } from "../../src/rpc/client.ts";
@@ -31,6 +32,9 @@ const matrix: Readonly<Record<string, Row>> = {
   tail: { of: everyone },
   log: { of: everyone },
   screen: { of: everyone },
+  // One that wakes none of them before the test is over.
+  wake: { of: everyone, args: { message: "go on", delay: "1d" } },
+  wakes: { of: everyone },
   input: { of: launchedByIt, args: { data: "x" } },
   answer: { of: launchedByIt, args: { question: "x", choice: 1 } },
   archive: { of: launchedByIt },
@@ -56,6 +60,8 @@ const unnamed: Readonly<Record<string, { readonly may: boolean; readonly args?: 
   cast: { may: false, args: { code: "~?" } },
 };
 
+const asked = z.object({ wake: z.string() });
+
 async function codeOf(client: Client, action: string, args: object): Promise<string> {
   try {
     await client.call(action, args);
@@ -67,7 +73,7 @@ async function codeOf(client: Client, action: string, args: object): Promise<str
 }
 
 it("says of every action who may ask for it", () => {
-  const said = new Set([...Object.keys(matrix), ...Object.keys(unnamed), "run"]);
+  const said = new Set([...Object.keys(matrix), ...Object.keys(unnamed), "run", "unwake"]);
   expect([...capabilities.keys()].filter((name) => !said.has(name))).toEqual([]);
 });
 
@@ -96,4 +102,44 @@ it("lets a run see the sessions of its project, act upon those it launched, and 
   // The owner may do to each what nobody else could.
   for (const { id } of [sibling, stranger, itself])
     expect(await codeOf(daemon.client, "kill", { session: id, graceMs: 0 })).toBe("done");
+});
+
+it("lets a run take back what it asked for, and what waits for itself and those it launched; others' is not its own", async () => {
+  const daemon = await startDaemon();
+  const project = makeProject();
+  const itself = await launchRun(daemon, daemon.client, project);
+  const child = await launchRun(daemon, itself.client, project);
+  const sibling = await launchRun(daemon, daemon.client, project);
+  const waking = async (by: Client, session: string): Promise<string> =>
+    asked.parse(await by.call("wake", { session, message: "go on", delay: "1d" })).wake;
+  const takenBack = async (by: Client, session: string): Promise<string> =>
+    codeOf(itself.client, "unwake", { wake: await waking(by, session) });
+
+  expect(await takenBack(itself.client, sibling.id)).toBe("done");
+  expect(await takenBack(daemon.client, itself.id)).toBe("done");
+  expect(await takenBack(sibling.client, itself.id)).toBe("done");
+  expect(await takenBack(daemon.client, child.id)).toBe("done");
+  expect(await takenBack(daemon.client, sibling.id)).toBe("not_permitted");
+  expect(await takenBack(sibling.client, sibling.id)).toBe("not_permitted");
+  // What was not taken back still waits.
+  expect(await daemon.client.call("status", { session: sibling.id })).toMatchObject({
+    wakes: { pending: 2, queued: 0 },
+  });
+  // It is told who asked, whether that was a session or the owner.
+  expect(await daemon.client.call("wakes", { session: sibling.id })).toMatchObject({
+    wakes: [{ from: sibling.id }, { from: null }],
+  });
+});
+
+it("lets a run revive only what it launched", async () => {
+  const daemon = await startDaemon();
+  const project = makeProject();
+  const itself = await launchRun(daemon, daemon.client, project);
+  const child = await launchRun(daemon, itself.client, project);
+  const sibling = await launchRun(daemon, daemon.client, project);
+  const reviving = (session: string) =>
+    codeOf(itself.client, "wake", { session, message: "go on", delay: "1d", revive: true });
+  expect(await reviving(child.id)).toBe("done");
+  expect(await reviving(sibling.id)).toBe("not_permitted");
+  expect(await reviving(itself.id)).toBe("not_permitted");
 });

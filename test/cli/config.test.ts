@@ -22,6 +22,7 @@ const limits = (depth: unknown = 3) => [
   { key: "limits.children", value: 8, source: "default" },
   { key: "limits.live", value: 32, source: "default" },
   { key: "limits.ownersLive", value: 1000, source: "default" },
+  { key: "limits.wakeChain", value: 100, source: "default" },
 ];
 
 beforeEach(() => rmSync(file, { force: true, recursive: true }));

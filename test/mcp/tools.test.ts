@@ -62,9 +62,16 @@ describe("the definitions of the tools", () => {
     expect(destroying.map(({ name }) => name)).toEqual(["kill", "sacrifice"]);
   });
 
-  test("mark five to be loaded always", () => {
+  test("mark six to be loaded always", () => {
     const always = toolDefinitions().filter(({ _meta }) => _meta?.["anthropic/alwaysLoad"] === true);
-    expect(always.map(({ name }) => name).sort()).toEqual(["input", "run", "status", "tail", "watch"]);
+    expect(always.map(({ name }) => name).sort()).toEqual([
+      "input",
+      "run",
+      "status",
+      "tail",
+      "wake",
+      "watch",
+    ]);
   });
 
   test("offer no argument that the action does not take, and an intent for what does something", () => {

@@ -59,7 +59,13 @@ async function watcher(harness: StandInHarness, request: Partial<LaneRequest>) {
     sees,
     question,
     type,
-    waits: () => sees((reading) => reading?.kind === "composer" && reading.draft === "" && !reading.isBusy),
+    /** For a prompt, after an answer: an empty composer shows for a moment before the first prompt is taken. */
+    waits: (answer: string): Promise<void> =>
+      seesView(({ lines }) => {
+        const reading = look();
+        const isFree = reading?.kind === "composer" && reading.draft === "" && !reading.isBusy;
+        return isFree && lines.some(({ text }) => text.includes(answer));
+      }),
     works: () => sees((reading) => reading?.kind !== "question" && reading !== undefined && isBusy(reading)),
     /** Types a message, and presses Enter once it stands there. */
     says: async (text: string): Promise<void> => {
@@ -93,16 +99,16 @@ it("claude waits for a prompt, is given one of many lines, asks for permission, 
     ...commandThen("claude", work, "Second-answer."),
   ];
   const { lane, waits, says, question, chooses } = await watcher("claude", { turns });
-  await waits();
+  await waits("Ready.");
   await says("Say something\nin two lines.");
-  await waits();
+  await waits("First-answer.");
   await says(long);
   const asks = await question("permission prompt", 3);
   expect(asks.question.text).toContain(work);
   expect(asks.question.text).toContain("Do you want to proceed?");
   expect(isDone(lane)).toBe(false);
   await chooses(asks, "Yes");
-  await waits();
+  await waits("Second-answer.");
   expect(fileIn(lane, "done.txt")).toBe("done\n");
 });
 
@@ -114,7 +120,7 @@ it("claude asks whether it may trust a project that it has not seen, and for the
   await chooses(trust, "Yes, I trust");
   const warning = await question("bypass warning", 2);
   await chooses(warning, "Yes, I accept");
-  await waits();
+  await waits("Ready.");
 });
 
 it("claude asks what its model wants to know, and tells it what was chosen", async () => {
@@ -128,7 +134,7 @@ it("claude asks what its model wants to know, and tells it what was chosen", asy
   const asks = await question("question", 4);
   expect(asks.question.text).toContain("Which colour?\n\nRed: Warm\nBlue: Cold");
   await chooses(asks, "Blue");
-  await waits();
+  await waits("So be it.");
   expect(asked(lane).results.at(-1)).toContain("Blue");
 });
 
@@ -150,15 +156,15 @@ it("codex waits for a prompt, is given one of many lines, and asks before it run
   ];
   const args = { permission: "read-only" };
   const { lane, waits, says, question, chooses } = await watcher("codex", { turns, args });
-  await waits();
+  await waits("Ready.");
   await says("Say something\nin two lines.");
-  await waits();
+  await waits("First-answer.");
   await says(long);
   const asks = await question("command approval", 3);
   expect(asks.question.text).toContain(`Reason: May I?\n\n$ ${work}`);
   expect(isDone(lane)).toBe(false);
   await chooses(asks, "Yes, proceed");
-  await waits();
+  await waits("Second-answer.");
   expect(fileIn(lane, "done.txt")).toBe("done\n");
 });
 
@@ -168,5 +174,5 @@ it("codex asks whether it may trust a project that it has not seen", async () =>
   const trust = await question("trust", 2);
   expect(trust.question.text).toContain(args.projectRoot);
   await chooses(trust, "Trust and continue");
-  await waits();
+  await waits("Ready.");
 });

@@ -61,13 +61,16 @@ const commandArguments = {
   non_interactive_prompt_prefix_args: ["-c"],
 };
 
+/** What another session says is no script; whoever is to do something about it has one for that. */
+const turn = 'case "$2" in "[Coven]"*) [ ! -e hears.sh ] || . ./hears.sh;; *) eval "$2";; esac';
+
 /** A conversation of scripts: each turn is one, and finds the conversation's id in `$0` or `$1`. */
 const turnArguments = {
   capabilities: { preassigned_session_id: true },
   continuity_args: {
     init_prefix_args: ["-c", 'eval "$3"'],
     session_id_flag: "--id",
-    resume_prefix_args: ["-c", 'eval "$2"'],
+    resume_prefix_args: ["-c", turn],
   },
 };
 

@@ -14,6 +14,10 @@ export interface Stage {
   readonly asking: () => Promise<{ session: string; question: string }>;
   /** A session that runs outside Coven. */
   readonly outside: () => Promise<string>;
+  /** A session that has ended and can be woken. */
+  readonly resumable: () => Promise<string>;
+  /** A wake that is due tomorrow, and its session. */
+  readonly waiting: () => Promise<{ readonly session: string; readonly wake: string }>;
 }
 
 export interface Asked {
@@ -38,6 +42,11 @@ const ofSession = (verb: string, session: string, ...more: string[]): Asked => (
   input: { session },
   words: [verb, session, ...more],
 });
+const waking = (session: string): Asked => ({
+  input: { session, message: "go on" },
+  words: ["wake", session, "--message", "go on"],
+});
+const ofWake = (wake: string): Asked => ({ input: { wake }, words: ["unwake", wake] });
 const unknownOption = "what is no option is refused where options are parsed";
 const nonsense = (verb: string): Pick<Row, "asks" | "fails" | "cliInItsWords" | "when"> => ({
   when: "an argument is given that it has not",
@@ -112,6 +121,11 @@ export const rows: readonly Row[] = [
   },
   { action: "status", when: "it has ended", asks: async (stage) => ofSession("status", await stage.ended()) },
   { action: "status", when: "it is live", asks: async (stage) => ofSession("status", await stage.live()) },
+  {
+    action: "status",
+    when: "a wake waits for its time",
+    asks: async (stage) => ofSession("status", (await stage.waiting()).session),
+  },
   { action: "status", when: "no session is named", asks: () => ({ input: {}, words: ["status"] }) },
   { action: "status", ...ofNobody("status") },
   { action: "record", when: "it has ended", asks: async (stage) => ofSession("record", await stage.ended()) },
@@ -185,6 +199,7 @@ export const rows: readonly Row[] = [
     fails: "session_not_live",
   },
   {
+<<<<<<< HEAD
     action: "answer",
     when: "its question is open",
     asks: async (stage) => {
@@ -205,6 +220,42 @@ export const rows: readonly Row[] = [
     fails: "question_gone",
   },
   { action: "answer", ...nonsense("answer") },
+=======
+    action: "wake",
+    when: "it is to be told something tomorrow",
+    asks: async (stage) => {
+      const session = await stage.resumable();
+      return {
+        input: { session, message: "go on", delay: "1d" },
+        words: ["wake", session, "--message", "go on", "--delay", "1d"],
+      };
+    },
+  },
+  {
+    action: "wake",
+    when: "its harness cannot be resumed",
+    asks: async (stage) => waking(await stage.ended()),
+    fails: "not_resumable",
+  },
+  {
+    action: "wake",
+    when: "there is no such session",
+    asks: () => waking(nobody),
+    fails: "session_not_found",
+  },
+  {
+    action: "wakes",
+    when: "one waits for its time",
+    asks: async (stage) => ofSession("wakes", (await stage.waiting()).session),
+  },
+  { action: "wakes", ...ofNobody("wakes") },
+  {
+    action: "unwake",
+    when: "it waits for its time",
+    asks: async (stage) => ofWake((await stage.waiting()).wake),
+  },
+  { action: "unwake", when: "there is no such wake", asks: () => ofWake(nobody), fails: "wake_not_found" },
+>>>>>>> surf
   { action: "kill", when: "it is live", asks: async (stage) => ofSession("kill", await stage.live()) },
   {
     action: "kill",

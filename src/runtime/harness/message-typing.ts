@@ -1,4 +1,11 @@
-/** How a message is typed into a harness, and what shows that it stands in the composer and that it was sent. */
+/**
+ * How a message is typed into a harness, and what shows that it stands in the composer and that it was sent.
+ *
+ * Measured with Claude Code 2.1.197 and Codex 0.169.0: an Enter behind the end of a bracketed paste is never taken into
+ * the paste, not even in the same write; behind the same text without brackets Codex takes it for a line of it. Codex
+ * shows a paste within 5 ms, Claude within 10 to 100. So Enter waits for nothing but the draft, which is looked at all the same: a
+ * dialog that has opened meanwhile would take the Enter for an answer.
+ */
 import type { ScreenView } from "../../text/screen.ts";
 import type { ScreenPatterns } from "./screen-patterns.ts";
 import { readScreen } from "./screen-reading.ts";

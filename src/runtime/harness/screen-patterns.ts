@@ -49,7 +49,10 @@ export interface DialogName {
   readonly beginsThere?: true;
   /** The lines below a choice are about it. Without this they belong to its label. */
   readonly isDescribed?: true;
-  /** Pressed for a choice: its number; or arrows and Enter, where the number does nothing. */
+  /**
+   * Pressed for a choice: its number; or arrows and Enter, where the number does nothing. Claude Code must not be given
+   * the latter: two arrows and an Enter that came at once did not choose the third, but allowed the command.
+   */
   readonly press?: "number" | "arrows";
   /** Choices without a number: pattern whose group is the label, and what is pressed. */
   readonly unnumbered?: { readonly shows: string; readonly keys: string };

@@ -13,6 +13,11 @@ export type ScreenReading =
   | { readonly kind: "composer"; readonly draft: string; readonly isBusy: boolean }
   | { readonly kind: "busy" };
 
+/**
+ * Where a program does not say when it draws, what was printed may end within a frame. No such cut was seen to show a
+ * composer while a dialog is open, but some show a question without all of its text, for the moment: what counts is
+ * what is read when nothing more has come for a while.
+ */
 export function readScreen(patterns: ScreenPatterns, view: ScreenView): ScreenReading | undefined {
   if (view.isHalfDrawn) return undefined;
   const composer = findComposer(patterns, view);

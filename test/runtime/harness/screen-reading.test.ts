@@ -242,6 +242,13 @@ describe("a dialog", () => {
     expect(reading).toEqual({ kind: "question", name, question });
   });
 
+  test("with one choice that is drawn is none yet", () => {
+    const view = drawn("claude-permission-small");
+    const lines = view.lines.map((line) => (/^ {3}[23]\./.test(line.text) ? { ...line, text: "" } : line));
+    expect(readScreen(claudeScreens, view)).toMatchObject({ kind: "question" });
+    expect(readScreen(claudeScreens, { ...view, lines })).toBeUndefined();
+  });
+
   test("that a person has opened is one too", () => {
     expect(readScreen(claudeScreens, drawn("claude-theme"))).toMatchObject({ name: "dialog" });
     expect(readScreen(codexScreens, drawn("codex-model"))).toMatchObject({ name: "dialog" });
