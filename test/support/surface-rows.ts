@@ -199,7 +199,6 @@ export const rows: readonly Row[] = [
     fails: "session_not_live",
   },
   {
-<<<<<<< HEAD
     action: "answer",
     when: "its question is open",
     asks: async (stage) => {
@@ -220,7 +219,7 @@ export const rows: readonly Row[] = [
     fails: "question_gone",
   },
   { action: "answer", ...nonsense("answer") },
-=======
+  {
     action: "wake",
     when: "it is to be told something tomorrow",
     asks: async (stage) => {
@@ -255,7 +254,6 @@ export const rows: readonly Row[] = [
     asks: async (stage) => ofWake((await stage.waiting()).wake),
   },
   { action: "unwake", when: "there is no such wake", asks: () => ofWake(nobody), fails: "wake_not_found" },
->>>>>>> surf
   { action: "kill", when: "it is live", asks: async (stage) => ofSession("kill", await stage.live()) },
   {
     action: "kill",
