@@ -84,10 +84,16 @@ const wake = async (lane: Lane, message: string, more: object = {}): Promise<str
 const said = ({ standIn }: Lane): string[] =>
   standIn.seen().flatMap((line) => {
     const { data } = turn.safeParse(line);
-    return data === undefined ? [] : [squeezed(data.lastUser)];
+    const told = data?.lastUser ?? data?.lastInput?.flatMap(({ content }) => content.map(({ text }) => text));
+    return told === undefined ? [] : [squeezed([told].flat().join(""))];
   });
 
-const turn = z.object({ kind: z.literal("turn"), lastUser: z.string() });
+const item = z.object({ content: z.array(z.looseObject({ text: z.string().default("") })).default([]) });
+const turn = z.object({
+  kind: z.literal("turn"),
+  lastUser: z.string().optional(),
+  lastInput: z.array(item).optional(),
+});
 const squeezed = (text: string): string => text.replace(/\s+/g, "");
 
 /** How often Enter was pressed by itself. */
