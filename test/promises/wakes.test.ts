@@ -273,6 +273,16 @@ test("the daemon and the host are killed while the woken run goes on: delivered 
   expect(said(conversation)).toEqual(["woken", "behind", "revived"]);
 });
 
+test("a follow-up that was asked with revive goes on after a host that is lost only then", async () => {
+  const home = makeHome();
+  const daemon = await startDaemon(home);
+  const conversation = await converse(daemon, "exec sleep 1000");
+  await wake(daemon, conversation.id, leaves("revived"), { revive: true });
+  process.kill(hostOf(home), "SIGKILL");
+  await ended(daemon, conversation.id, 2);
+  expect(said(conversation)).toEqual(["revived"]);
+});
+
 test("the daemon is killed after the end of a woken run and before the next: each is delivered once", async () => {
   const home = makeHome();
   const first = await startDaemon(home);
