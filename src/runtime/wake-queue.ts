@@ -139,13 +139,14 @@ export class WakeQueue {
 
   /** Why the queue of an ended session stands still until somebody says otherwise. */
   holdOf(session: SessionRecord, run: RunRecord | undefined, queue: readonly WakeRecord[]): Hold | undefined {
-    const asked = queue.filter(({ releases_run }) => releases_run !== null && releases_run === run?.id);
+    const isReleased = queue.some(({ releases_run }) => releases_run !== null && releases_run === run?.id);
     switch (session.status) {
       case "failed":
-        return asked.length > 0 ? undefined : "run_failed";
+        return isReleased ? undefined : "run_failed";
       case "killed":
       case "orphaned":
-        return asked.some(({ revive }) => revive) ? undefined : "revive_required";
+        // Whoever asked so meant it whenever the session is lost: that may not have been seen yet.
+        return queue.some(({ revive }) => revive) ? undefined : "revive_required";
       case "created":
       case "running":
       case "idle":
