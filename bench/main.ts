@@ -12,8 +12,22 @@ import { type Measured, isMet, table } from "./report.ts";
 import { screen } from "./screen.ts";
 import { start } from "./start.ts";
 import { waits } from "./waits.ts";
+import { wakes } from "./wakes.ts";
 
-const measurements = { reads, launch, latency, waits, start, hook, mcp, jsonRpc, memory, flood, screen };
+const measurements = {
+  reads,
+  launch,
+  latency,
+  waits,
+  wakes,
+  start,
+  hook,
+  mcp,
+  jsonRpc,
+  memory,
+  flood,
+  screen,
+};
 
 export async function main(wanted: readonly string[]): Promise<number> {
   const rows: Measured[] = [];

@@ -44,6 +44,7 @@ import { runOfToken } from "./runtime/run-tokens.ts";
 import { Rituals } from "./runtime/rituals.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { Screens } from "./runtime/screens.ts";
+import { Settling } from "./runtime/settling.ts";
 import { createSights } from "./runtime/sights.ts";
 import { SessionLooks } from "./runtime/session-looks.ts";
 import { LiveSessions } from "./runtime/sessions.ts";
@@ -147,6 +148,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     });
     const queue = new WakeQueue({ store, growth, launches, leftovers, live, limits, log });
     activities.onChange((session) => queue.advance(session));
+    const settling = new Settling(store, (session, run, waiting) => queue.holdOf(session, run, waiting));
     const parents = new WakeParents({ store, growth, queue, limits, log });
     const wakes = new Wakes({ store, growth, sessions, harnesses, environments, queue, limits });
     for (const problem of loadConfig(home).problems) log.warn({ code: "config_problem" }, problem);
@@ -167,7 +169,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       leftovers,
       external: new ExternalSessions(store, growth),
       casts: new Casts(store, growth),
-      watches: new Watches(store, growth, sessions),
+      watches: new Watches({ store, growth, sessions, settling }),
       wakes,
       answers: new Answers({ sessions, looks, leases, activities }),
       reader,

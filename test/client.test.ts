@@ -301,7 +301,7 @@ test("the client has the actions as its methods and no other name", async () => 
 test("gives a session a follow-up, lists those that wait and takes one back", async () => {
   const { home } = await startDaemon();
   const coven = await connected(home);
-  const { id } = await launch(coven, "read line");
+  const { id } = await coven.run({ harness: "turns", projectRoot: makeProject(), prompt: "read line" });
   const asked = await coven.wake({ session: id, message: "go on", delay: "1d" });
   expect(asked).toMatchObject({ session: id, state: "pending", cursor: expect.any(String) });
   const { wakes } = await coven.wakes();

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { Failure } from "../errors.ts";
-import { sessionStatuses } from "../events.ts";
+import { activityStates, isLive, sessionStatuses } from "../events.ts";
 import type { ListPosition, SessionRecord } from "../store/sessions.ts";
 import { listedProject } from "./authority.ts";
 import { capability } from "./capability.ts";
@@ -19,7 +19,10 @@ export const listPage = z.object({ sessions: z.array(sessionRecord), nextCursor:
 
 const briefSession = sessionRecord
   .pick({ id: true, title: true, harness: true, status: true, last_activity_at: true })
-  .extend({ labels: sessionRecord.shape.labels.optional() });
+  .extend({
+    labels: sessionRecord.shape.labels.optional(),
+    activity: z.enum(activityStates).optional(),
+  });
 
 const briefPage = listPage.extend({ sessions: z.array(briefSession) });
 
@@ -32,6 +35,7 @@ export const list = capability({
     projectRoot: z.string().min(1).optional().describe("only of this project"),
     label: z.string().min(1).optional().describe("only with this label"),
     parent: sessionId.optional().describe("only launched by this one"),
+    attention: z.boolean().default(false).describe("only those that ask something"),
     includeArchived: z.boolean().default(false).describe("archived sessions too"),
     limit: z.int().min(1).max(pageSizeMax).default(pageSize).describe("sessions in one answer"),
     cursor: z.string().optional().describe("nextCursor of the page before"),
@@ -50,36 +54,43 @@ export const list = capability({
         detail: list.input.shape.detail.default("brief"),
       });
     },
-    // The whole record holds what the line does, and more.
-    output: listPage.extend({ sessions: z.array(briefSession.loose()) }),
+    // The whole record holds what the line does, and more; what it does is a word in the line, and evidence besides.
+    output: listPage.extend({
+      sessions: z.array(briefSession.extend({ activity: z.unknown().optional() }).loose()),
+    }),
   },
-  async run({ status, projectRoot, label, parent, includeArchived, limit, cursor, detail }, context) {
+  async run({ detail, ...asked }, context) {
+    const { status, projectRoot, label, parent, attention, includeArchived, limit, cursor } = asked;
+    const { activities } = context;
     const before = cursor === undefined ? undefined : decodePosition(cursor);
     // One more than asked for tells whether there is a next page.
     const found = context.listSessions({
       status,
-      projectRoot: listedProject(context, projectRoot && withoutLastSlash(projectRoot)),
       label,
       parent,
+      attention,
       includeArchived,
+      projectRoot: listedProject(context, projectRoot && withoutLastSlash(projectRoot)),
       limit: limit + 1,
       before,
     });
-    const sessions = found.slice(0, limit);
+    const sessions = found.slice(0, limit).map((record) => {
+      const isPlain = !isLive(record.status) && record.activity === null;
+      return isPlain ? record : { ...record, activity: activities.shown(record) };
+    });
     const last = sessions.at(-1);
     const hasMore = found.length > limit && last !== undefined;
-    return {
-      sessions: detail === "brief" ? sessions.map(brief) : sessions,
-      nextCursor: hasMore ? encodePosition({ createdAt: last.created_at, id: last.id }) : null,
-    };
+    const nextCursor = hasMore ? encodePosition({ createdAt: last.created_at, id: last.id }) : null;
+    return detail === "brief" ? { sessions: sessions.map(brief), nextCursor } : { sessions, nextCursor };
   },
 });
 
-const brief = ({ id, title, harness, status, labels, last_activity_at }: SessionRecord) => ({
+const brief = ({ id, title, harness, status, labels, activity, last_activity_at }: SessionRecord) => ({
   id,
   title: shortened(title, briefTitleBytesMax),
   harness,
   status,
+  ...(activity === null ? {} : { activity: activity.state }),
   ...(labels.length > 0 ? { labels } : {}),
   last_activity_at,
 });

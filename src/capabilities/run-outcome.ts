@@ -1,5 +1,6 @@
-/** The newest run of a session, as far as somebody who has to decide wants to know it. */
+/** A run of a session, the newest as a rule, as far as somebody who has to decide wants to know it. */
 import type * as z from "zod";
+import type { SessionStatus } from "../events.ts";
 import type { RunRecord } from "../store/runs.ts";
 import type { SessionRecord } from "../store/sessions.ts";
 import type { runOutcome } from "./records.ts";
@@ -18,7 +19,7 @@ const deniedMax = 10;
 
 /** `among`: how many sessions share the answer. */
 export function outcomeOf(
-  session: SessionRecord,
+  session: Pick<SessionRecord, "exit_code">,
   run: RunRecord | undefined,
   among = 1,
 ): z.input<typeof runOutcome> {
@@ -39,3 +40,11 @@ export function outcomeOf(
     ...(result?.costUsd === undefined ? {} : { costUsd: result.costUsd }),
   };
 }
+
+/** How a session stood when that run had ended: one that was made to end has no exit code of its own. */
+export const endedRun = (
+  status: SessionStatus,
+  { exit_code }: RunRecord,
+): Pick<SessionRecord, "exit_code"> => ({
+  exit_code: status === "killed" || status === "orphaned" ? null : exit_code,
+});

@@ -1,10 +1,10 @@
 import * as z from "zod";
-import { isLive, leftProcess, sessionStatuses } from "../events.ts";
+import { activityStates, isLive, leftProcess, sessionStatuses } from "../events.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { SessionRecord } from "../store/sessions.ts";
 import { listedProject } from "./authority.ts";
 import { capability } from "./capability.ts";
-import { runOutcome, sessionId, wakeRecord } from "./records.ts";
+import { runOutcome, sessionActivity, sessionId, wakeRecord } from "./records.ts";
 import { outcomeOf } from "./run-outcome.ts";
 import { shortened } from "./shortened.ts";
 
@@ -18,6 +18,8 @@ const brief = z.object({
   title: z.string(),
   harness: z.string(),
   status: z.enum(sessionStatuses),
+  /** What a live one does. */
+  activity: z.enum(activityStates).optional(),
   lastActivityAt: z.string(),
 });
 
@@ -28,6 +30,8 @@ const session = runOutcome.extend({
   status: z.enum(sessionStatuses),
   /** Whether a process is running for it now. */
   active: z.boolean(),
+  /** What that does, since when, and what says so. */
+  activity: sessionActivity.optional(),
   archived: z.boolean(),
   projectRoot: z.string(),
   cwd: z.string(),
@@ -77,17 +81,18 @@ export const status = capability({
   },
   positional: ["session"],
   async run({ session: id }, context) {
-    const { sessions, leftovers, reader, listSessions, liveCount, storeState } = context;
+    const { sessions, activities, leftovers, reader, listSessions, liveCount, storeState } = context;
     const cursor = reader.cursorAt(reader.lastSeq());
     const store = storeState() === "store_full" ? { store: "store_full" as const } : {};
     if (id === undefined) {
       const projectRoot = listedProject(context, undefined);
       const live = listSessions({ ...newest, status: "running", projectRoot });
-      return { live: liveCount(projectRoot), ...store, sessions: live.map(inBrief), cursor };
+      return { live: liveCount(projectRoot), ...store, sessions: live.map(inBrief(activities)), cursor };
     }
     const record = sessions.get(id);
     const run = sessions.newestRun(id);
     const children = listSessions({ ...newest, parent: id });
+    const activity = activities.shown(record);
     const left = leftovers.leftBehind(id).map(({ pid, command }) => ({ pid, command }));
     return {
       id,
@@ -95,6 +100,7 @@ export const status = capability({
       harness: record.harness,
       status: record.status,
       active: isLive(record.status),
+      ...(activity === null ? {} : { activity }),
       archived: record.archived_at !== null,
       ...outcomeOf(record, run),
       projectRoot: record.project_root,
@@ -108,7 +114,7 @@ export const status = capability({
       ...store,
       ...waiting(context.wakes.counts(id)),
       parent: record.parent_id,
-      ...(children.length > 0 ? { children: children.map(inBrief) } : {}),
+      ...(children.length > 0 ? { children: children.map(inBrief(activities)) } : {}),
       createdAt: record.created_at,
       lastActivityAt: record.last_activity_at,
       endedAt: run?.ended_at ?? null,
@@ -129,12 +135,20 @@ const newest = {
   includeArchived: true,
   limit: namedMax,
   before: undefined,
+  attention: false,
 };
 
-const inBrief = ({ id, title, harness, status, last_activity_at }: SessionRecord): z.input<typeof brief> => ({
-  id,
-  title: shortened(title, titleBytesMax.named),
-  harness,
-  status,
-  lastActivityAt: last_activity_at,
-});
+const inBrief =
+  (activities: Runtime["activities"]) =>
+  (record: SessionRecord): z.input<typeof brief> => {
+    const { id, title, harness, status, last_activity_at } = record;
+    const activity = activities.shown(record);
+    return {
+      id,
+      title: shortened(title, titleBytesMax.named),
+      harness,
+      status,
+      ...(activity === null ? {} : { activity: activity.state }),
+      lastActivityAt: last_activity_at,
+    };
+  };

@@ -1,9 +1,10 @@
 import * as z from "zod";
 import { Failure } from "../errors.ts";
-import { sessionStatuses } from "../events.ts";
-import { capability } from "./capability.ts";
-import { runOutcome, sessionId } from "./records.ts";
-import { outcomeOf } from "./run-outcome.ts";
+import { type Question, question, sessionStatuses } from "../events.ts";
+import type { Sighting } from "../runtime/watch.ts";
+import { type Context, capability } from "./capability.ts";
+import { runOutcome, sessionId, wakeRecord } from "./records.ts";
+import { endedRun, outcomeOf } from "./run-outcome.ts";
 import { shortened } from "./shortened.ts";
 
 /** Most sessions in one wait: what one supervisor runs at once, with room. */
@@ -25,7 +26,10 @@ export const watch = capability({
   effect: "read",
   input: z.strictObject({
     sessions: z.array(sessionId).min(1).max(sessionsMax).describe("the session ids"),
-    until: z.enum(["terminal", "output"]).default("terminal").describe("their end, or anything printed"),
+    until: z
+      .enum(["terminal", "settled", "attention", "output"])
+      .default("terminal")
+      .describe("their end; that and no wake queued; a question or settled; anything printed"),
     count: z
       .union([z.enum(["any", "all"]), z.int().min(1)])
       .default("all")
@@ -45,6 +49,10 @@ export const watch = capability({
         title: z.string().optional(),
         /** The line that matched. */
         line: z.string().optional(),
+        /** What it asks: answer replies to it. */
+        question: question.optional(),
+        /** Follow-ups that are not delivered: with `held` they wait for somebody. */
+        wakes: z.object({ queued: z.int(), pending: z.int(), held: wakeRecord.shape.held }).optional(),
       }),
     ),
     cursor: z.string(),
@@ -69,10 +77,8 @@ export const watch = capability({
     },
   },
   positional: ["sessions"],
-  async run(
-    { sessions: ids, until, count, matchText, matchPattern, cursor, timeoutMs },
-    { watches, sessions, caller },
-  ) {
+  async run({ sessions: ids, until, count, matchText, matchPattern, cursor, timeoutMs }, context) {
+    const { watches, caller } = context;
     if (matchText !== undefined && matchPattern !== undefined) {
       throw new Failure("invalid_request", "watch: matchText and matchPattern exclude each other", {
         hint: "A pattern can hold the text as well.",
@@ -99,22 +105,60 @@ export const watch = capability({
     });
     return {
       outcome,
-      sessions: sightings.map(({ id, met, line }) => {
-        const session = sessions.find(id);
-        if (session === undefined) return { id, met, status: "gone" as const };
-        return {
-          id,
-          met,
-          status: session.status,
-          title: shortened(session.title, titleBytesMax),
-          ...(line === undefined ? {} : { line }),
-          ...outcomeOf(session, sessions.newestRun(id), sightings.length),
-        };
-      }),
+      sessions: sightings.map((sighting) => shown(sighting, { until, among: sightings.length }, context)),
       cursor: next,
       ...(outcome === "met" ? {} : { hint: hints[outcome] }),
     };
   },
+});
+
+interface Wait {
+  readonly until: string;
+  /** How many sessions share the answer. */
+  readonly among: number;
+}
+
+/** How the run ended that was waited for, which need not be the newest; else how the newest stands. */
+function shown({ id, met, seen }: Sighting, { until, among }: Wait, { sessions, wakes }: Context) {
+  const session = sessions.find(id);
+  if (session === undefined) return { id, met, status: "gone" as const };
+  const { line, ending, question: asked } = seen ?? {};
+  const run = ending?.run == null ? undefined : sessions.findRun(ending.run);
+  const counts = until === "settled" ? wakes.counts(id) : undefined;
+  return {
+    id,
+    met,
+    status: ending?.to ?? session.status,
+    title: shortened(session.title, titleBytesMax),
+    ...(line === undefined ? {} : { line }),
+    ...(asked === undefined ? {} : { question: shortQuestion(asked, among) }),
+    ...(counts && counts.queued + counts.pending > 0
+      ? {
+          wakes: {
+            queued: counts.queued,
+            pending: counts.pending,
+            ...(counts.hold && { held: counts.hold }),
+          },
+        }
+      : {}),
+    ...(ending && run
+      ? outcomeOf(endedRun(ending.to, run), run, among)
+      : outcomeOf(session, sessions.newestRun(id), among)),
+  };
+}
+
+/** Longest question, bytes, of all that are answered at once; longest choice, and most of them. */
+const questionBytesMax = 1000;
+const questionBytesMin = 60;
+const choiceBytesMax = 80;
+const choicesMax = 9;
+
+const shortQuestion = ({ id, text, choices }: Question, among: number): Question => ({
+  id,
+  text: shortened(text, Math.max(questionBytesMin, Math.floor(questionBytesMax / among))),
+  choices: choices
+    .slice(0, choicesMax)
+    .map((choice) => shortened(choice, Math.max(20, Math.floor(choiceBytesMax / among)))),
 });
 
 const hints = {

@@ -110,14 +110,20 @@ interface Row {
 }
 
 function rowsOf(sessions: readonly Row[], waits: Waiting): string {
-  const rows = sessions.map(({ session: { id, status, harness, created_at, title, archived_at }, level }) => [
-    "  ".repeat(level) + shortId(id),
-    [archived_at === null ? status : `${status} (archived)`, ...wakesOf(id, waits)].join(", "),
-    harness,
-    age(created_at),
-    oneLine(title, 60),
+  const rows = sessions.map(({ session, level }) => [
+    "  ".repeat(level) + shortId(session.id),
+    [standing(session), ...wakesOf(session.id, waits)].join(", "),
+    session.harness,
+    age(session.created_at),
+    oneLine(session.title, 60),
   ]);
   return columns([["ID", "STATUS", "HARNESS", "AGE", "TITLE"], ...rows]);
+}
+
+/** Of a live one what it does, where that is known. */
+function standing({ status, archived_at, activity }: SessionRecord): string {
+  if (archived_at !== null) return `${status} (archived)`;
+  return activity === null || activity.state === "unknown" ? status : `${status} (${activity.state})`;
 }
 
 function wakesOf(id: string, waits: Waiting): string[] {
@@ -148,6 +154,12 @@ const oneStatus = (shown: OneStatus): string =>
     ["title", oneLine(shown.title)],
     ["status", shown.archived ? `${shown.status} (archived)` : shown.status],
     ["active", shown.active ? "yes" : "no"],
+    [
+      "activity",
+      shown.activity &&
+        `${shown.activity.state} for ${age(shown.activity.since)} (${oneLine(shown.activity.evidence, 80)})`,
+    ],
+    ["asks", shown.activity?.question && oneLine(shown.activity.question.text, 200)],
     ["exit code", shown.exitCode],
     ["signal", shown.signal],
     ["reason", shown.reason],

@@ -65,6 +65,10 @@ export class LiveSessions {
     });
   }
 
+  findRun(id: string): RunRecord | undefined {
+    return this.#store.runs.find(id);
+  }
+
   newestRun(id: string): RunRecord | undefined {
     return this.#store.runs.newest(id);
   }

@@ -341,7 +341,9 @@ export class WakeQueue {
   }
 
   #follow(work: Promise<void>): void {
-    const followed = work.finally(() => this.#underWay.delete(followed));
+    const followed = work
+      .catch((err: unknown) => this.#options.log.error({ err }, "the queues of wakes could not be looked at"))
+      .finally(() => this.#underWay.delete(followed));
     this.#underWay.add(followed);
   }
 

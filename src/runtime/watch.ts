@@ -6,13 +6,16 @@
  * of time answers `waiting` with a cursor from which the same wait goes on: it is never a sign that a session ended.
  */
 import { Failure } from "../errors.ts";
-import { type EventRecord, type SessionStatus, eventPayloads, isLive, sessionStatuses } from "../events.ts";
+import { type EventRecord, type Question, type SessionStatus, eventPayloads, isLive } from "../events.ts";
+import type { Move } from "../store/events.ts";
+import type { SessionRecord } from "../store/sessions.ts";
 import type { Store } from "../store/store.ts";
 import { createMatcher } from "../text/match.ts";
 import { createTranscript } from "../text/transcript.ts";
 import { formatCursor, parseCursor } from "./cursor.ts";
 import type { Growth } from "./growth.ts";
 import type { LiveSessions } from "./sessions.ts";
+import type { Rest, Settling } from "./settling.ts";
 
 /** Events read at once while looking for output, so that a long log does not hold everything up. */
 const readAtOnce = 200;
@@ -21,7 +24,7 @@ type Match = { readonly text: string } | { readonly pattern: string };
 
 export interface WatchInput {
   readonly sessions: readonly string[];
-  readonly until: "terminal" | "output";
+  readonly until: "terminal" | "settled" | "attention" | "output";
   readonly count: "any" | "all" | number;
   readonly match: Match | undefined;
   readonly cursor: string | undefined;
@@ -34,8 +37,18 @@ export interface Sighting {
   readonly met: boolean;
   /** It cannot meet the condition any more: it has ended without, or was deleted. */
   readonly gone: boolean;
+  readonly seen: Seen | undefined;
+}
+
+/** What has met the condition. */
+export interface Seen {
+  readonly seq: number;
   /** The line that matched. */
-  readonly line: string | undefined;
+  readonly line?: string;
+  /** How the run ended that was waited for; another may have begun since. */
+  readonly ending?: Move;
+  /** What it asks. */
+  readonly question?: Question;
 }
 
 export interface WatchAnswer {
@@ -44,23 +57,27 @@ export interface WatchAnswer {
   readonly cursor: string;
 }
 
-interface Seen {
-  readonly seq: number;
-  readonly line: string | undefined;
-}
-
 /** Looks, from where the last look ended, whether the session, which has this status, meets what is waited for. */
 type Look = (status: SessionStatus) => Seen | undefined | Promise<Seen | undefined>;
+
+export interface WatchesOptions {
+  readonly store: Store;
+  readonly growth: Growth;
+  readonly sessions: LiveSessions;
+  readonly settling: Settling;
+}
 
 export class Watches {
   readonly #store: Store;
   readonly #growth: Growth;
   readonly #sessions: LiveSessions;
+  readonly #settling: Settling;
 
-  constructor(store: Store, growth: Growth, sessions: LiveSessions) {
+  constructor({ store, growth, sessions, settling }: WatchesOptions) {
     this.#store = store;
     this.#growth = growth;
     this.#sessions = sessions;
+    this.#settling = settling;
   }
 
   async watch(input: WatchInput): Promise<WatchAnswer> {
@@ -77,7 +94,7 @@ export class Watches {
     const lookAt = async (id: string): Promise<void> => {
       const status = this.#sessions.statusOf(id);
       // Asked before the look: what ends while it is looked at is looked at once more.
-      const isOver = status === undefined || (looksForOutput(input) && !isLive(status));
+      const isOver = status === undefined || (looksForOutput(input) && this.#isOver(id, status));
       const seen = status && (await looks.get(id)?.(status));
       if (seen) met.set(id, seen);
       else if (isOver) gone.add(id);
@@ -98,7 +115,7 @@ export class Watches {
     const isMet = met.size >= wanted;
     return {
       outcome: isMet ? "met" : isDone() ? "gone" : "waiting",
-      sightings: ids.map((id) => ({ id, met: met.has(id), gone: gone.has(id), line: met.get(id)?.line })),
+      sightings: ids.map((id) => ({ id, met: met.has(id), gone: gone.has(id), seen: met.get(id) })),
       // What has met the condition while the others are waited for is to meet it in the next wait too.
       cursor: formatCursor(
         this.#store.storeId,
@@ -159,25 +176,56 @@ export class Watches {
 
   #look(id: string, input: WatchInput, afterSeq: number | undefined, nowSeq: number): Look {
     if (input.match !== undefined) return this.#matched(id, input, input.match, afterSeq ?? nowSeq);
-    return input.until === "terminal" ? this.#ended(id, afterSeq) : this.#printed(id, afterSeq ?? nowSeq);
+    switch (input.until) {
+      case "terminal":
+        return (status) => this.#ended(id, status, afterSeq);
+      case "settled":
+        return () => restSeen(this.#rest(id, afterSeq));
+      case "attention":
+        return () => this.#asking(id, afterSeq) ?? restSeen(this.#rest(id, afterSeq));
+      case "output":
+        return this.#printed(id, afterSeq ?? nowSeq);
+    }
   }
 
-  #ended(id: string, afterSeq: number | undefined): Look {
-    return (status) => {
-      if (afterSeq === undefined && isLive(status)) return undefined;
-      const isWanted = (status: string): boolean => endings.has(status);
-      const { events } = this.#store;
-      // Without a cursor the state as it is counts, which the last ending made.
-      const seq =
-        afterSeq === undefined ? events.lastMoveTo(id, isWanted) : events.firstMoveTo(id, afterSeq, isWanted);
-      return seq === undefined ? undefined : { seq, line: undefined };
-    };
+  /** An ended one prints no more, unless a wake starts it again. */
+  #isOver(id: string, status: SessionStatus): boolean {
+    const session = isLive(status) ? undefined : this.#sessions.find(id);
+    return session !== undefined && !this.#settling.goesOn(session);
+  }
+
+  #ended(id: string, status: SessionStatus, afterSeq: number | undefined): Seen | undefined {
+    if (afterSeq === undefined && isLive(status)) return undefined;
+    const { events } = this.#store;
+    const isEnd = ({ to }: Move): boolean => !isLive(to);
+    // Without a cursor the state as it is counts, which the last ending made.
+    const ending =
+      afterSeq === undefined
+        ? events.lastMove(id, (to) => !isLive(to))
+        : events.movesAfter(id, afterSeq).find(isEnd);
+    return ending && { seq: ending.seq, ending };
+  }
+
+  #rest(id: string, afterSeq: number | undefined): Rest | undefined {
+    const session = this.#sessions.find(id);
+    if (session === undefined) return undefined;
+    return afterSeq === undefined ? this.#settling.now(session) : this.#settling.after(session, afterSeq);
+  }
+
+  /** What was asked and is answered by now is of no use to whoever waits for questions. */
+  #asking(id: string, afterSeq = 0): Seen | undefined {
+    const session: SessionRecord | undefined = this.#sessions.find(id);
+    if (session === undefined || !isLive(session.status) || session.activity?.state !== "attention")
+      return undefined;
+    const seq = this.#store.events.lastActivity(id);
+    const { question } = session.activity;
+    return seq > afterSeq ? { seq, ...(question === undefined ? {} : { question }) } : undefined;
   }
 
   #printed(id: string, afterSeq: number): Look {
     return () => {
       const [row] = this.#store.events.output(id, afterSeq, 1);
-      return row && { seq: row.seq, line: undefined };
+      return row && { seq: row.seq };
     };
   }
 
@@ -205,9 +253,7 @@ export class Watches {
 
 const looksForOutput = ({ until, match }: WatchInput): boolean => until === "output" || match !== undefined;
 
-const endings: ReadonlySet<string> = new Set(
-  sessionStatuses.filter((status: SessionStatus) => !isLive(status)),
-);
+const restSeen = (rest: Rest | undefined): Seen | undefined => rest && { seq: rest.seq, ending: rest.ending };
 
 /** What Coven itself said to the harness is no sign of what the harness does. */
 const isOwnMessage = ({ kind, payload_json }: EventRecord): boolean =>

@@ -4,7 +4,13 @@
  * An output row holds bytes as they were printed (after redaction) and ends at a character border, so that each row
  * reads as text by itself; its `payload` column is the stream's name, or null for a pty. Every other row holds JSON.
  */
-import { type EventKind, type EventPayload, type EventRecord, type SessionStatus } from "../events.ts";
+import {
+  type EventKind,
+  type EventPayload,
+  type EventRecord,
+  type SessionStatus,
+  eventPayloads,
+} from "../events.ts";
 import { boundedJson } from "./bounded-json.ts";
 import { type EventRow, recordJson, toRecord } from "./event-json.ts";
 import type { Ledger } from "./database.ts";
@@ -61,6 +67,19 @@ export interface TerminalRow {
   readonly seq: number;
   readonly payload: string | null;
   readonly bytes: Buffer | null;
+}
+
+/** A session has gone to another state: where, of which run, and to which. */
+export interface Move {
+  readonly seq: number;
+  readonly run: string | null;
+  readonly to: SessionStatus;
+}
+
+interface MoveRow {
+  readonly seq: number;
+  readonly run: string | null;
+  readonly payload: string;
 }
 
 /** Beyond every place. */
@@ -124,17 +143,21 @@ export function openEventLog({ db }: Ledger) {
     "SELECT seq FROM events WHERE session_id = :session ORDER BY seq LIMIT 1",
   );
   const last = statement<{ seq: number }>(db, "SELECT seq FROM sqlite_sequence WHERE name = 'events'");
-  const statusAfter = statement<{ seq: number; payload: string }>(
+  const movesAfter = statement<MoveRow>(
     db,
-    `SELECT seq, payload FROM events WHERE session_id = :session AND seq > :after AND kind = 'status' ORDER BY seq`,
+    `SELECT seq, run_id AS run, payload FROM events
+     WHERE session_id = :session AND seq > :after AND kind = 'status' ORDER BY seq`,
   );
-
-  const newestMoves = statement<{ seq: number; payload: string }>(
+  const newestMoves = statement<MoveRow>(
     db,
-    `SELECT seq, payload FROM events
+    `SELECT seq, run_id AS run, payload FROM events
      WHERE session_id = :session AND kind = 'status' AND seq <= :until ORDER BY seq DESC`,
   );
 
+  const lastActivity = statement<{ seq: number }>(
+    db,
+    "SELECT seq FROM events WHERE session_id = :session AND kind = 'activity' ORDER BY seq DESC LIMIT 1",
+  );
   const lastTyped = statement<{ kind: string }>(
     db,
     `SELECT kind FROM events
@@ -238,27 +261,25 @@ export function openEventLog({ db }: Ledger) {
       return found.reverse();
     },
 
-    /** The first move after the cursor into one of the wanted states. */
-    firstMoveTo(
+    /** The moves after a place, in their order. */
+    movesAfter: (session: string, afterSeq: number): Move[] =>
+      movesAfter.all({ session, after: afterSeq }).map(toMove),
+
+    /** The newest move, up to a place, into one of the wanted states. */
+    lastMove(
       session: string,
-      afterSeq: number,
-      isWanted: (status: string) => boolean,
-    ): number | undefined {
-      for (const row of statusAfter.all({ session, after: afterSeq })) {
-        const move: unknown = JSON.parse(row.payload);
-        if (isMove(move) && isWanted(move.to)) return row.seq;
+      isWanted: (status: SessionStatus) => boolean,
+      until = anySeq,
+    ): Move | undefined {
+      for (const row of newestMoves.iterate({ session, until })) {
+        const move = toMove(row);
+        if (isWanted(move.to)) return move;
       }
       return undefined;
     },
 
-    /** The newest move, up to a place, into one of the wanted states. */
-    lastMoveTo(session: string, isWanted: (status: string) => boolean, until = anySeq): number | undefined {
-      for (const row of newestMoves.iterate({ session, until })) {
-        const move: unknown = JSON.parse(row.payload);
-        if (isMove(move) && isWanted(move.to)) return row.seq;
-      }
-      return undefined;
-    },
+    /** Where it was written what the session does now; 0 where it never was. */
+    lastActivity: (session: string): number => lastActivity.get({ session })?.seq ?? 0,
 
     /** Of which kind the last is that a structured harness said after a place; undefined where it said nothing. */
     lastTyped: (session: string, after: number): string | undefined =>
@@ -304,5 +325,8 @@ const toJson = (row: EventRow): EventJson => ({
 });
 const jsonBytes = ({ json }: EventJson): number => json.length;
 
-const isMove = (payload: unknown): payload is { to: SessionStatus } =>
-  typeof payload === "object" && payload !== null && "to" in payload && typeof payload.to === "string";
+const toMove = ({ seq, run, payload }: MoveRow): Move => ({
+  seq,
+  run,
+  to: eventPayloads.status.parse(JSON.parse(payload)).to,
+});

@@ -101,6 +101,8 @@ export interface ListFilter {
   readonly projectRoot: string | undefined;
   readonly label: string | undefined;
   readonly parent: string | undefined;
+  /** Only live ones that ask something. */
+  readonly attention: boolean;
   readonly includeArchived: boolean;
   readonly limit: number;
   readonly before: ListPosition | undefined;
@@ -153,6 +155,7 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
        AND (:root IS NULL OR project_root = :root)
        AND (:label IS NULL OR EXISTS (SELECT 1 FROM json_each(labels) WHERE value = :label))
        AND (:parent IS NULL OR parent_id = :parent)
+       AND (:attention = 0 OR (${isOurs} AND json_extract(activity, '$.state') = 'attention'))
        AND (:archived = 1 OR archived_at IS NULL)
        AND (:before_at IS NULL OR (created_at, id) < (:before_at, :before_id))
      ORDER BY created_at DESC, id DESC LIMIT :limit`,
@@ -237,6 +240,7 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
           root: filter.projectRoot ?? null,
           label: filter.label ?? null,
           parent: filter.parent ?? null,
+          attention: filter.attention ? 1 : 0,
           archived: filter.includeArchived ? 1 : 0,
           before_at: filter.before?.createdAt ?? null,
           before_id: filter.before?.id ?? null,

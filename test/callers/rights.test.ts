@@ -60,6 +60,9 @@ const unnamed: Readonly<Record<string, { readonly may: boolean; readonly args?: 
   cast: { may: false, args: { code: "~?" } },
 };
 
+/** A harness that can be resumed, and so woken. */
+const turns = { harness: "turns" };
+
 const asked = z.object({ wake: z.string() });
 
 async function codeOf(client: Client, action: string, args: object): Promise<string> {
@@ -107,9 +110,9 @@ it("lets a run see the sessions of its project, act upon those it launched, and 
 it("lets a run take back what it asked for, and what waits for itself and those it launched; others' is not its own", async () => {
   const daemon = await startDaemon();
   const project = makeProject();
-  const itself = await launchRun(daemon, daemon.client, project);
-  const child = await launchRun(daemon, itself.client, project);
-  const sibling = await launchRun(daemon, daemon.client, project);
+  const itself = await launchRun(daemon, daemon.client, project, turns);
+  const child = await launchRun(daemon, itself.client, project, turns);
+  const sibling = await launchRun(daemon, daemon.client, project, turns);
   const waking = async (by: Client, session: string): Promise<string> =>
     asked.parse(await by.call("wake", { session, message: "go on", delay: "1d" })).wake;
   const takenBack = async (by: Client, session: string): Promise<string> =>
@@ -134,9 +137,9 @@ it("lets a run take back what it asked for, and what waits for itself and those 
 it("lets a run revive only what it launched", async () => {
   const daemon = await startDaemon();
   const project = makeProject();
-  const itself = await launchRun(daemon, daemon.client, project);
-  const child = await launchRun(daemon, itself.client, project);
-  const sibling = await launchRun(daemon, daemon.client, project);
+  const itself = await launchRun(daemon, daemon.client, project, turns);
+  const child = await launchRun(daemon, itself.client, project, turns);
+  const sibling = await launchRun(daemon, daemon.client, project, turns);
   const reviving = (session: string) =>
     codeOf(itself.client, "wake", { session, message: "go on", delay: "1d", revive: true });
   expect(await reviving(child.id)).toBe("done");

@@ -44,6 +44,7 @@ export const watch: Verb = {
   ],
   notes: `Waits without limit unless told otherwise. Of one session the exit code is its run's; 73 killed, 74 orphaned, 72 not
 launched, 66 sacrificed meanwhile, 75 still waiting at the timeout. Of several it is 0 when all ended well, else 1.
+With --until attention it is 0 for one that asks; the question and its choices are printed, with what answers it.
 With --match or --until output it is 0 once it was seen.`,
   async run(cli, given) {
     const ids: string[] = [];
@@ -95,7 +96,7 @@ const looksForOutput = ({ until, matchText, matchPattern }: Record<string, unkno
 const summaryLine =
   ({ outcome }: Answer, input: Readonly<Record<string, unknown>>) =>
   (session: Watched): string => {
-    const { id, title, line, denied = [], lastMessage, error, reason } = session;
+    const { id, title, line, denied = [], lastMessage, error, reason, wakes } = session;
     const parts = [
       `${shortId(id)} ${standing(session)}`,
       title === undefined ? undefined : oneLine(title, 60),
@@ -110,9 +111,33 @@ const summaryLine =
         : `DENIED: ${denied.map(({ tool, input }) => oneLine(`${tool} ${input ?? ""}`, 60)).join(", ")}`,
       error === undefined ? undefined : `error: ${oneLine(error, 120)}`,
       lastMessage === undefined ? undefined : `said: ${oneLine(lastMessage, 120)}`,
+      wakes === undefined ? undefined : wakesText(wakes),
     ];
-    return `${parts.filter((part) => part !== undefined && part !== "").join(" · ")}\n`;
+    const summary = parts.filter((part) => part !== undefined && part !== "").join(" · ");
+    return `${summary}\n${asked(session, input)}`;
   };
+
+const wakesText = ({ queued, pending, held }: NonNullable<Watched["wakes"]>): string =>
+  [
+    queued === 0 ? undefined : `${queued} wakes queued${held === undefined ? "" : ` (held: ${held})`}`,
+    pending === 0 ? undefined : `${pending} wakes to come`,
+  ]
+    .filter((part) => part !== undefined)
+    .join(", ");
+
+/** The question as a person reads it, and how it is answered. */
+function asked({ id, question, met, status }: Watched, { until }: Readonly<Record<string, unknown>>): string {
+  if (question === undefined) {
+    const isUntold = until === "attention" && met && status === "running";
+    return isUntold ? `  it asks something: coven screen ${shortId(id)} shows it\n` : "";
+  }
+  const lines = [
+    ...question.text.split("\n"),
+    ...question.choices.map((choice, index) => `${index + 1}. ${choice}`),
+    `→ coven answer ${shortId(id)} ${question.id} ${question.choices.length > 0 ? "--choice <number>" : "--text <text>"}`,
+  ];
+  return lines.map((line) => `  ${line}\n`).join("");
+}
 
 /** Output is looked for from now on unless told otherwise: it may have been there before. */
 const endedWithoutIt = ({ cursor }: Readonly<Record<string, unknown>>): string =>
@@ -129,11 +154,12 @@ function exitCodeFor({ outcome, sessions }: Answer, input: Readonly<Record<strin
     if (outcome === "met") return exitCodes.done;
     return sessions.some(({ status }) => status === "gone") ? exitCodes.gone : exitCodes.notAllWell;
   }
+  // Who asks something is what was waited for.
+  const isAsking = ({ met, status }: Watched): boolean => met && status === "running";
+  const codeOf = (session: Watched): number => (isAsking(session) ? exitCodes.done : exitCodeOf(session));
   const [only] = sessions;
-  if (sessions.length === 1 && only !== undefined) return exitCodeOf(only);
-  const allWell = sessions
-    .filter(({ met }) => met)
-    .every((session) => exitCodeOf(session) === exitCodes.done);
+  if (sessions.length === 1 && only !== undefined) return codeOf(only);
+  const allWell = sessions.filter(({ met }) => met).every((session) => codeOf(session) === exitCodes.done);
   return outcome === "met" && allWell ? exitCodes.done : exitCodes.notAllWell;
 }
 
