@@ -218,7 +218,6 @@ export const rows: readonly Row[] = [
     },
     fails: "question_gone",
   },
-  { action: "answer", ...nonsense("answer") },
   {
     action: "wake",
     when: "it is to be told something tomorrow",
