@@ -53,7 +53,7 @@ describe("the definitions of the tools", () => {
     // What a client takes for said when a hint is left out, by the protocol.
     const understood = toolDefinitions().map(({ name, annotations }) => ({
       name,
-      hints: { readOnlyHint: false, destructiveHint: true, openWorldHint: true, ...annotations },
+      hints: { readOnlyHint: false, destructiveHint: true, ...annotations },
     }));
     for (const { name, hints } of understood) {
       expect(hints.openWorldHint).toBe(false);
