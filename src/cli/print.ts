@@ -123,7 +123,8 @@ function rowsOf(sessions: readonly Row[], waits: Waiting): string {
 /** Of a live one what it does, where that is known. */
 function standing({ status, archived_at, activity }: SessionRecord): string {
   if (archived_at !== null) return `${status} (archived)`;
-  return activity === null || activity.state === "unknown" ? status : `${status} (${activity.state})`;
+  const { state } = activity ?? {};
+  return state === "waiting" || state === "attention" ? `${status} (${state})` : status;
 }
 
 function wakesOf(id: string, waits: Waiting): string[] {
