@@ -13,6 +13,7 @@ import { type Result, resultOf } from "../support/coven.ts";
 import { type TestDaemon, makeHome, startDaemon } from "../support/daemon.ts";
 import { makeProject } from "../support/launch.ts";
 import { launchRun } from "../support/runs.ts";
+import { send } from "../support/socket.ts";
 
 const launcher = fileURLToPath(new URL("../../bin/coven", import.meta.url));
 
@@ -181,4 +182,23 @@ it("is refused an event that is larger than any the program sends, and to the ow
   expect(await post({ token }, { message: "x".repeat(70_000) })).toBe("payload_too_large");
   expect(await post({ token }, {})).toBe("done");
   expect(await post({}, {})).toBe("not_permitted");
+});
+
+it("is refused an event that is nested without end", async () => {
+  const { daemon, id, env } = await claudeRun();
+  const nested = (levels: number): string => `${"[".repeat(levels)}${"]".repeat(levels)}`;
+  for (const levels of [100, 20_000]) {
+    const event = `{"hook_event_name":"PermissionRequest","tool_name":"Bash","tool_input":${nested(levels)}}`;
+    const answer = await send(daemon.socket, "POST", "/api/v1/actions", {
+      body: `{"action":"hook","args":{"harness":"claude","event":${event}}}`,
+      headers: { authorization: `Bearer ${env["COVEN_TOKEN"]}` },
+    });
+    expect(answer.status).toBe(400);
+    expect(answer.body).toMatchObject({
+      error: { code: "invalid_request", message: "hook: event: must be at most 64 levels deep" },
+    });
+  }
+  expect(await daemon.client.call("status", { session: id })).toMatchObject({
+    activity: { state: "unknown" },
+  });
 });
