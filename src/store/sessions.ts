@@ -326,7 +326,8 @@ function toRecord(row: SessionRow): SessionRecord {
     depth: row.depth,
     tools: row.tools === 1,
     wake_parent: row.wake_parent === 1,
-    activity: row.activity === null ? null : activityColumn.parse(row.activity),
+    // A host of an older version leaves it there when the session ends.
+    activity: row.activity === null || !isLive(row.status) ? null : activityColumn.parse(row.activity),
   };
 }
 
