@@ -7,6 +7,7 @@ import { z } from "zod";
 import { eventPayloads } from "../../src/events.ts";
 import { type TestDaemon, startDaemon } from "../support/daemon.ts";
 import { eventsOf, launch } from "../support/launch.ts";
+import { conversed, inStore } from "../support/wakes.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const line = "─".repeat(80);
@@ -188,3 +189,16 @@ async function claude(daemon: TestDaemon, more: object = {}, program = "screens-
     next: async () => eventPayloads.activity.parse(await until("activity")),
   };
 }
+
+test("what a host of an older version has left of a session that ended is nobody's activity", async () => {
+  const daemon = await startDaemon();
+  const { id } = await conversed(daemon);
+  const left = { state: "attention", evidence: "hook PermissionRequest", since: new Date().toISOString() };
+  inStore(daemon.home, (db) =>
+    db.prepare("UPDATE sessions SET activity = ? WHERE id = ?").run(JSON.stringify(left), id),
+  );
+  expect(await daemon.client.call("record", { session: id })).toMatchObject({ activity: null });
+  expect(await daemon.client.call("list", { includeArchived: true })).toMatchObject({
+    sessions: [{ id, activity: null }],
+  });
+});
