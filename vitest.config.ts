@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    // Most tests wait for processes: on two cores one worker leaves half the time unused.
+    maxWorkers: 2,
     exclude: ["test/real/**", "node_modules/**"],
     // Real processes on a small machine: a slow start is no failure, a lost event is, and it would wait for ever.
     testTimeout: 30_000,

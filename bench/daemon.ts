@@ -29,6 +29,7 @@ export async function startDaemon(): Promise<BenchDaemon> {
     id: name,
     executable: name,
     install_hint: "none",
+    ...(name === "bench-turns" ? conversing : {}),
   }));
   writeFileSync(join(home, "adapters", "bench.json"), JSON.stringify({ adapters }));
   // Only a harness with structured output runs on pipes, so one of those is played too.
@@ -48,6 +49,16 @@ export async function startDaemon(): Promise<BenchDaemon> {
     },
   };
 }
+
+/** What a harness declares whose conversation can be gone on with. */
+const conversing = {
+  capabilities: { preassigned_session_id: true },
+  continuity_args: {
+    init_prefix_args: [],
+    session_id_flag: "--id",
+    resume_prefix_args: ["--resume"],
+  },
+};
 
 /** Starts a daemon; resolves with its first answer. */
 export async function serve(

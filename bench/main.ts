@@ -14,12 +14,14 @@ import { type Measured, isMet, table } from "./report.ts";
 import { screen } from "./screen.ts";
 import { start } from "./start.ts";
 import { waits } from "./waits.ts";
+import { wakes } from "./wakes.ts";
 
 const measurements = {
   reads,
   launch,
   latency,
   waits,
+  wakes,
   start,
   hook,
   mcp,

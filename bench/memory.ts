@@ -39,7 +39,10 @@ async function launch({ client, project }: BenchDaemon, count: number): Promise<
 
 const health = z.object({ daemon: z.object({ pid: z.int() }) });
 
-export async function residentMegabytes({ client, home }: BenchDaemon): Promise<number> {
+export async function residentMegabytes({
+  client,
+  home,
+}: Pick<BenchDaemon, "client" | "home">): Promise<number> {
   const { daemon } = health.parse(await client.get("/health"));
   const hosts = readdirSync(home).flatMap((name) => /^host-(\d+)\.sock$/.exec(name)?.[1] ?? []);
   let least = Number.POSITIVE_INFINITY;

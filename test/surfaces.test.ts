@@ -14,6 +14,7 @@ import { locateHome } from "../src/home.ts";
 import { createClient } from "../src/rpc/client.ts";
 import { makeHome } from "./support/daemon.ts";
 import { makeProject } from "./support/launch.ts";
+import { eventual, launchTyped } from "./support/typed-claude.ts";
 import {
   type Answered,
   type Call,
@@ -27,6 +28,7 @@ import { type Asked, type Row, type Stage, registered, rows, shell } from "./sup
 const program = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 
 const launched = z.object({ id: z.string() });
+const asking = z.object({ question: z.object({ id: z.string() }) });
 const asked = z.object({ wake: z.string() });
 const registration = z.object({ session: launched });
 
@@ -71,6 +73,12 @@ async function open(): Promise<{ place: Place; stage: Stage; reference: Call }> 
       const session = await ended(labels);
       await done("archive", { session });
       return session;
+    },
+    asking: async () => {
+      const client = createClient({ kind: "socket", path: home.socket }, "test");
+      const { id } = await launchTyped({ client }, "ask");
+      const { question } = asking.parse(await eventual({ client }, id, "activity", { state: "attention" }));
+      return { session: id, question: question.id };
     },
     outside: async () =>
       registration.parse(await done("register", registered(randomUUID(), project).input)).session.id,

@@ -35,8 +35,15 @@ export const answer = capability({
   ],
   right: "descendants",
   tool: {
-    title: "Answer a session's question",
-    description: "Answers the open question of a session (status names it) by choice or text.",
+    title: "Answer a question",
+    description:
+      "Answers a session's open question (status has its id): a choice's number or label, or text.",
+    input: z.strictObject({
+      session: sessionId,
+      question: z.string(),
+      choice: z.union([z.int(), z.string()]).optional(),
+      text: z.string().optional(),
+    }),
   },
   positional: ["session", "question", "choice"],
   async run({ session, question, choice, text }, { answers, caller, intent }) {

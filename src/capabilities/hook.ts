@@ -4,6 +4,8 @@ import { capability } from "./capability.ts";
 
 /** Largest event, bytes of JSON: several times what `coven hook` sends. */
 const eventBytesMax = 64 * 1024;
+/** Objects and lists in one another, in an event: `coven hook` sends a few. One of thousands could not be written as JSON again. */
+const levelsMax = 64;
 
 export const hook = capability({
   name: "hook",
@@ -11,7 +13,10 @@ export const hook = capability({
   effect: "write",
   input: z.strictObject({
     harness: z.string().min(1).max(100).describe("which harness calls"),
-    event: z.record(z.string(), z.unknown()).describe("as the harness gave it"),
+    event: z
+      .record(z.string(), z.unknown())
+      .refine(isShallow, `must be at most ${levelsMax} levels deep`)
+      .describe("as the harness gave it"),
   }),
   output: z.object({ ok: z.literal(true) }),
   failures: ["not_permitted", "payload_too_large"],
@@ -41,3 +46,13 @@ export const hook = capability({
     return { ok: true as const };
   },
 });
+
+/** Level by level: what calls itself for each would end where the event is too deep. */
+function isShallow(event: unknown): boolean {
+  let level: unknown[] = [event];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > levelsMax) return false;
+    level = level.flatMap((each) => (typeof each === "object" && each !== null ? Object.values(each) : []));
+  }
+  return true;
+}

@@ -3,7 +3,7 @@ import { activityStates, isLive, leftProcess, sessionStatuses } from "../events.
 import type { Runtime } from "../runtime/runtime.ts";
 import type { SessionRecord } from "../store/sessions.ts";
 import { listedProject } from "./authority.ts";
-import { type Context, capability } from "./capability.ts";
+import { capability } from "./capability.ts";
 import { runOutcome, sessionActivity, sessionId, wakeRecord } from "./records.ts";
 import { outcomeOf } from "./run-outcome.ts";
 import { shortened } from "./shortened.ts";
@@ -139,7 +139,7 @@ const newest = {
 };
 
 const inBrief =
-  (activities: Context["activities"]) =>
+  (activities: Runtime["activities"]) =>
   (record: SessionRecord): z.input<typeof brief> => {
     const { id, title, harness, status, last_activity_at } = record;
     const activity = activities.shown(record);

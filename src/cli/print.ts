@@ -1,12 +1,18 @@
 /** What an action answered, as text for people. An action without a printer of its own is shown as JSON. */
 import type * as z from "zod";
+import { answer } from "../capabilities/answer.ts";
 import { capabilities } from "../capabilities/capabilities.ts";
 import { cast } from "../capabilities/cast.ts";
 import { events } from "../capabilities/events.ts";
 import { health } from "../capabilities/health.ts";
 import { listPage } from "../capabilities/list.ts";
 import { log } from "../capabilities/log.ts";
-import { type eventRecord, sessionRecord, type wakeRecord } from "../capabilities/records.ts";
+import {
+  type eventRecord,
+  type sessionActivity,
+  sessionRecord,
+  type wakeRecord,
+} from "../capabilities/records.ts";
 import { register } from "../capabilities/register.ts";
 import { sacrifice } from "../capabilities/sacrifice.ts";
 import { screen } from "../capabilities/screen.ts";
@@ -17,7 +23,7 @@ import { wakes } from "../capabilities/wakes.ts";
 import { eventPayloads, isLive } from "../events.ts";
 import { createTranscript } from "../text/transcript.ts";
 import { shortId } from "./ids.ts";
-import { age, columns, fields, inOneLine, oneLine, until } from "./text.ts";
+import { age, columns, counted, fields, inOneLine, oneLine, until } from "./text.ts";
 
 export const printed = (action: string, output: unknown): string => (printers.get(action) ?? asJson)(output);
 
@@ -51,6 +57,7 @@ const printers: ReadonlyMap<string, (output: unknown) => string> = new Map([
   ],
   ["wakes", as(wakes.output, ({ wakes: listed, hasMore }) => wakeTable(listed) + (hasMore ? moreWakes : ""))],
   ["unwake", as(unwake.output, ({ wake, message }) => `took back ${wake}  ${oneLine(message)}\n`)],
+  ["answer", as(answer.output, answered)],
   ["kill", did("killed")],
   ["archive", did("archived")],
   ["summon", did("summoned")],
@@ -70,8 +77,8 @@ const printers: ReadonlyMap<string, (output: unknown) => string> = new Map([
   ],
 ]);
 
-/** How many wakes wait for a session, by its id. */
-type Waiting = ReadonlyMap<string, number>;
+/** How many wakes wait for a session, by its id, and whether its queue stands still until somebody says otherwise. */
+export type Waiting = ReadonlyMap<string, { readonly count: number; readonly isHeld: boolean }>;
 const nothingWaits: Waiting = new Map();
 
 /** Live sessions first, otherwise in the order they came. */
@@ -110,28 +117,26 @@ interface Row {
 }
 
 function rowsOf(sessions: readonly Row[], waits: Waiting): string {
-  const rows = sessions.map(({ session, level }) => {
-    const { id, harness, created_at, title } = session;
-    return [
-      "  ".repeat(level) + shortId(id),
-      [standing(session), ...wakesOf(id, waits)].join(", "),
-      harness,
-      age(created_at),
-      oneLine(title, 60),
-    ];
-  });
+  const rows = sessions.map(({ session, level }) => [
+    "  ".repeat(level) + shortId(session.id),
+    [standing(session), ...wakesOf(session.id, waits)].join(", "),
+    session.harness,
+    age(session.created_at),
+    oneLine(session.title, 60),
+  ]);
   return columns([["ID", "STATUS", "HARNESS", "AGE", "TITLE"], ...rows]);
 }
 
 /** Of a live one what it does, where that is known. */
 function standing({ status, archived_at, activity }: SessionRecord): string {
   if (archived_at !== null) return `${status} (archived)`;
-  return activity === null || activity.state === "unknown" ? status : `${status} (${activity.state})`;
+  const { state } = activity ?? {};
+  return state === "waiting" || state === "attention" ? `${status} (${state})` : status;
 }
 
 function wakesOf(id: string, waits: Waiting): string[] {
-  const count = waits.get(id);
-  return count === undefined ? [] : [count === 1 ? "1 wake" : `${count} wakes`];
+  const waiting = waits.get(id);
+  return waiting === undefined ? [] : [counted(waiting.count, "wake") + (waiting.isHeld ? " held" : "")];
 }
 
 const nextPage = (cursor: string | null): string =>
@@ -163,6 +168,8 @@ const oneStatus = (shown: OneStatus): string =>
         `${shown.activity.state} for ${age(shown.activity.since)} (${oneLine(shown.activity.evidence, 80)})`,
     ],
     ["asks", shown.activity?.question && oneLine(shown.activity.question.text, 200)],
+    ["choices", shown.activity?.question && numbered(shown.activity.question.choices).join("; ")],
+    ["answer with", shown.activity?.question && answerLine(shown.id, shown.activity.question)],
     ["exit code", shown.exitCode],
     ["signal", shown.signal],
     ["reason", shown.reason],
@@ -191,6 +198,21 @@ const oneStatus = (shown: OneStatus): string =>
     ["error", shown.error && oneLine(shown.error, 200)],
     ["said last", shown.lastMessage && oneLine(shown.lastMessage, 500)],
   ]);
+
+type Question = NonNullable<z.output<typeof sessionActivity>["question"]>;
+
+/** The choices of a question under the numbers that `answer` takes. */
+export const numbered = (choices: readonly string[]): string[] =>
+  choices.map((choice, index) => `${index + 1}. ${choice}`);
+
+/** The command that answers an open question. */
+export const answerLine = (session: string, { id, choices }: Question): string =>
+  `coven answer ${shortId(session)} ${id} ${choices.length > 0 ? "<number>" : "--text <text>"}`;
+
+function answered({ answered: isGone, activity }: z.output<typeof answer.output>): string {
+  if (!isGone) return "typed, and the question still stands there: look at it with coven screen\n";
+  return activity === null ? "answered; the session has ended\n" : `answered; it is ${activity.state} now\n`;
+}
 
 type Wake = z.output<typeof wakeRecord>;
 

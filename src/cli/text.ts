@@ -34,6 +34,9 @@ export function fields(entries: readonly (readonly [string, string | number | nu
   );
 }
 
+/** `1 wake`, `2 wakes`. */
+export const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`;
+
 const sizes = [
   ["GB", 1e9],
   ["MB", 1e6],

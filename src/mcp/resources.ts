@@ -123,6 +123,8 @@ export function addResources(server: Server, { invoke, changes, isServing }: Mcp
   let isFollowing = false;
 
   const tell = createThrottle(updateMs, (uri) => {
+    // It may have unsubscribed since.
+    if (uri !== listChanged && !subscribed.has(uri)) return;
     const sent = uri === listChanged ? server.sendResourceListChanged() : server.sendResourceUpdated({ uri });
     // The client may be gone.
     sent.catch(() => undefined);

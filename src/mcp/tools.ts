@@ -29,9 +29,9 @@ const outputOf = ({ tool, output }: Offered): z.ZodType => tool.output ?? output
 
 /** What clients decide by whether a call needs a person's consent; a hint that is left out means what is true of it. */
 const hints = {
-  read: { readOnlyHint: true, destructiveHint: false, openWorldHint: false },
-  write: { readOnlyHint: false, destructiveHint: false, openWorldHint: false },
-  destroy: { readOnlyHint: false, destructiveHint: true, openWorldHint: false },
+  read: { readOnlyHint: true, openWorldHint: false },
+  write: { destructiveHint: false, openWorldHint: false },
+  destroy: { destructiveHint: true, openWorldHint: false },
 } as const;
 
 export type ToolDefinition = ReturnType<typeof definitionOf>;

@@ -38,8 +38,8 @@ const evidenceCharactersMax = 200;
 
 /** What can be seen of a session from outside. */
 export interface Sights {
-  /** Whether anybody knows what its screens look like. */
-  readonly hasScreens: (session: SessionRecord) => boolean;
+  /** Whether its harness is one that gives signs: its screens are known, and its output in the other modes is structured. */
+  readonly givesSigns: (session: SessionRecord) => boolean;
   /** Whether it was given something to do at its launch. */
   readonly hasPrompt: (session: string) => boolean;
   /** Undefined for a screen that is not known. */
@@ -56,6 +56,9 @@ export interface ActivitiesOptions {
   readonly sights: Sights;
   readonly log: Log;
 }
+
+/** What has an end of its own works until then; what is spoken to in turns, until its first result. */
+const structured = { state: "busy", evidence: "structured output" } as const;
 
 export interface AskedQuestion {
   readonly id: string;
@@ -120,12 +123,13 @@ export class Activities {
   }
 
   /** The same of a record; null of one that does not live: what a lost host has left there is nothing any more. */
-  shown({ status, activity, launch_mode, updated_at }: SessionRecord): Activity | null {
+  shown(record: SessionRecord): Activity | null {
+    const { status, activity, launch_mode, updated_at } = record;
     if (!isLive(status)) return null;
     if (activity !== null) return activity;
     const since = updated_at;
-    // What has an end of its own works until then.
-    if (launch_mode !== "interactive") return { state: "busy", evidence: "structured output", since };
+    const isStructured = launch_mode !== "interactive" && this.#options.sights.givesSigns(record);
+    if (isStructured) return { ...structured, since };
     return { state: "unknown", evidence: "no sign of it yet", since };
   }
 
@@ -143,7 +147,7 @@ export class Activities {
     const run = this.#store.runs.newest(session);
     if (this.#isClosed || record === undefined || run === undefined || record.external) return;
     const isStream = record.launch_mode === "stream";
-    const isInteractive = record.launch_mode === "interactive" && this.#options.sights.hasScreens(record);
+    const isInteractive = record.launch_mode === "interactive" && this.#options.sights.givesSigns(record);
     if (!isLive(record.status) || !(isStream || isInteractive)) return;
     const nowMs = performance.now();
     const followed: Followed = {
@@ -348,9 +352,14 @@ export class Activities {
 const isHeld = (sign: Sign | undefined): boolean =>
   sign?.state === "attention" && sign.source !== "screen" && performance.now() - sign.atMs < settleMs;
 
-function fromRecord({ activity }: SessionRecord): Pick<Followed, "known" | "told" | "asked" | "hasWorked"> {
-  if (activity === null || activity.state === "unknown")
-    return { hasWorked: false, known: nothingKnown, told: undefined, asked: undefined };
+function fromRecord({
+  activity,
+  launch_mode,
+}: SessionRecord): Pick<Followed, "known" | "told" | "asked" | "hasWorked"> {
+  if (activity === null || activity.state === "unknown") {
+    const told = launch_mode === "stream" ? { ...structured, source: "output" as const, atMs: 0 } : undefined;
+    return { hasWorked: false, known: nothingKnown, told, asked: undefined };
+  }
   const { state, evidence, question } = activity;
   // What is to be pressed is for the screen to tell.
   const open = question && {

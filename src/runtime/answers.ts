@@ -13,6 +13,9 @@ import type { LiveSessions } from "./sessions.ts";
 /** How long a question may take to go away once it is answered, ms; the caller waits. */
 const goneMsMax = 5000;
 
+/** How long what is known of a session may lag behind its screen, ms: a hook counts for a second, whatever is drawn. */
+const knownMsMax = 1500;
+
 export interface AnswersOptions {
   readonly sessions: LiveSessions;
   readonly looks: SessionLooks;
@@ -71,11 +74,8 @@ export class Answers {
       await this.#type(run, keys, key);
       return open.question;
     });
-    if (typed !== undefined) await this.#untilGone(session, typed, input);
-    return {
-      answered: activities.questionOf(session.id)?.id !== input.question,
-      activity: activities.of(session.id),
-    };
+    const isGone = typed === undefined || (await this.#hasGone(session, typed, input));
+    return { answered: isGone, activity: activities.of(session.id) };
   }
 
   #keysFor(session: SessionRecord, { id, question }: AskedQuestion, input: AnswerInput): string {
@@ -103,12 +103,18 @@ export class Answers {
     await this.#options.sessions.type(run, keys, key);
   }
 
-  /** The screen first, and then whoever keeps what it says. */
-  async #untilGone(session: SessionRecord, open: OpenQuestion, { signal }: AnswerInput): Promise<void> {
+  /** By the screen. What is known of the session lags behind it for a moment. */
+  async #hasGone(session: SessionRecord, open: OpenQuestion, input: AnswerInput): Promise<boolean> {
     const { looks, activities, sessions } = this.#options;
-    const hasGone = (look: Look): true | undefined => !shows(look, open) || undefined;
-    await looks.until(session, { found: hasGone, withinMs: goneMsMax, signal });
-    if (sessions.statusOf(session.id) === "running") await activities.look(session.id);
+    const { question, signal } = input;
+    const isOver = (): boolean => sessions.statusOf(session.id) !== "running";
+    const isKnown = (): boolean => isOver() || activities.questionOf(session.id)?.id !== question;
+    const hasGone = (look: Look): true | undefined =>
+      isOver() || (look.reading !== undefined && !shows(look, open)) || undefined;
+    const { found } = await looks.until(session, { found: hasGone, withinMs: goneMsMax, signal });
+    if (found === undefined) return isKnown();
+    await looks.until(session, { found: () => isKnown() || undefined, withinMs: knownMsMax, signal });
+    return true;
   }
 }
 

@@ -1,5 +1,6 @@
 /** What the hooks of live harnesses tell: their conversation's id is kept, and what they do is handed on. */
 import type { Log } from "../log.ts";
+import type { SessionRecord } from "../store/sessions.ts";
 import type { Store } from "../store/store.ts";
 import { redactText } from "../text/redact.ts";
 import type { Growth } from "./growth.ts";
@@ -34,22 +35,31 @@ export class Hooks {
     const told = harness?.signOfHook?.(event);
     if (told === undefined) return;
     if (told.conversation !== undefined && told.conversation !== record.harness_session_id)
-      await this.#keep(session, run, told.conversation);
+      await this.#keep(record, run, told.conversation);
     if (told.sign === undefined) return;
     const { state, evidence } = told.sign;
     log.info({ session, run, state, evidence }, "hook called");
     listener(session, run, withoutSecrets(told, told.sign));
   }
 
-  async #keep(session: string, run: string, harnessSessionId: string): Promise<void> {
-    const { store, growth } = this.#options;
-    await store.writeWhenFree(() => {
+  /**
+   * A later wake goes on with what is kept here, and whatever runs inside of a session may call a hook. So only a
+   * terminal's run tells it so, where a person may change the conversation and no structured output says which it is;
+   * and never is it one that a session of another project has.
+   */
+  async #keep(session: SessionRecord, run: string, harnessSessionId: string): Promise<void> {
+    const { store, growth, log } = this.#options;
+    if (session.launch_mode !== "interactive") return;
+    const isKept = await store.writeWhenFree(() => {
       // The exit is the last event of a run.
-      if (store.runs.find(run)?.ended_at !== null) return;
-      store.sessions.setHarnessSession(session, harnessSessionId);
-      store.events.append(session, run, "conversation", { harnessSessionId });
+      if (store.runs.find(run)?.ended_at !== null) return true;
+      if (store.sessions.isConversationElsewhere(session, harnessSessionId)) return false;
+      store.sessions.setHarnessSession(session.id, harnessSessionId);
+      store.events.append(session.id, run, "conversation", { harnessSessionId });
+      return true;
     });
-    growth.tell([session]);
+    if (isKept) growth.tell([session.id]);
+    else log.warn({ session: session.id, run }, "a hook told the conversation of another project's session");
   }
 }
 

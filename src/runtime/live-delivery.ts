@@ -65,7 +65,7 @@ export class LiveWakes implements LiveDelivery {
   }
 
   deliver = async (session: SessionRecord, run: RunRecord, queue: readonly WakeRecord[]): Promise<void> => {
-    const wake = nextOf(queue, run);
+    const wake = nextOf(this.#asAllowed(session, queue), run);
     if (wake === undefined || this.#isClosing()) return;
     try {
       const said = await this.#say(session, run, wake);
@@ -75,6 +75,18 @@ export class LiveWakes implements LiveDelivery {
       await this.#onTrouble(run, wake, err);
     }
   };
+
+  /**
+   * Nobody knows what a line does to a program whose screens are not known: there only who may type with input, the
+   * owner and whoever launched the session, is heard at once. All others wait for its end.
+   */
+  #asAllowed(session: SessionRecord, queue: readonly WakeRecord[]): readonly WakeRecord[] {
+    const { looks, sessions } = this.#options;
+    if (session.launch_mode !== "interactive" || looks.patternsOf(session) !== undefined) return queue;
+    const mayType = ({ from_session: from }: WakeRecord): boolean =>
+      from === null || sessions.isDescendant(session.id, from);
+    return queue.map((wake) => (mayType(wake) ? wake : { ...wake, urgency: "idle" }));
+  }
 
   #isClosing = (): boolean => this.#closing.signal.aborted;
 

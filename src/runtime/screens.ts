@@ -17,7 +17,7 @@ import { type ScreenStep, ScreenWorker } from "./screen-worker.ts";
 import type { LiveSessions } from "./sessions.ts";
 
 /** Screens kept drawn: the live sessions that are read while they print. At 80 × 24 each takes some 0.2 MB. */
-const keptMax = 32;
+const keptMax = 128;
 /** Of one session: now, and two earlier places, so that looking back does not cost the others theirs. */
 const keptOfOneMax = 3;
 /** Cells of all that are kept, 12 bytes each in two buffers: windows may be as large as 1000 × 1000. */

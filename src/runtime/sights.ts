@@ -24,7 +24,7 @@ export function createSights({ store, harnesses, environments, screens }: Sights
     harnesses.all().find(({ id }) => id === harness)?.screens;
 
   return {
-    hasScreens: (session) => patternsOf(session) !== undefined,
+    givesSigns: (session) => patternsOf(session) !== undefined,
 
     hasPrompt: (id) => store.events.lastTyped(id, 0) !== undefined,
 

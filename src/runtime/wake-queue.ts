@@ -139,13 +139,14 @@ export class WakeQueue {
 
   /** Why the queue of an ended session stands still until somebody says otherwise. */
   holdOf(session: SessionRecord, run: RunRecord | undefined, queue: readonly WakeRecord[]): Hold | undefined {
-    const asked = queue.filter(({ releases_run }) => releases_run !== null && releases_run === run?.id);
+    const isReleased = queue.some(({ releases_run }) => releases_run !== null && releases_run === run?.id);
     switch (session.status) {
       case "failed":
-        return asked.length > 0 ? undefined : "run_failed";
+        return isReleased ? undefined : "run_failed";
       case "killed":
       case "orphaned":
-        return asked.some(({ revive }) => revive) ? undefined : "revive_required";
+        // Whoever asked so meant it whenever the session is lost: that may not have been seen yet.
+        return queue.some(({ revive }) => revive) ? undefined : "revive_required";
       case "created":
       case "running":
       case "idle":
@@ -341,7 +342,9 @@ export class WakeQueue {
   }
 
   #follow(work: Promise<void>): void {
-    const followed = work.finally(() => this.#underWay.delete(followed));
+    const followed = work
+      .catch((err: unknown) => this.#options.log.error({ err }, "the queues of wakes could not be looked at"))
+      .finally(() => this.#underWay.delete(followed));
     this.#underWay.add(followed);
   }
 

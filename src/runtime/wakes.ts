@@ -19,6 +19,12 @@ import type { Hold, WakeQueue } from "./wake-queue.ts";
 const openOfSessionMax = 1000;
 const openMax = 100_000;
 
+/**
+ * What the waiting ones of a session say together, bytes: twenty of the longest messages, or a thousand long ones. A
+ * queue is read whole whenever it is looked at.
+ */
+const openBytesMax = 10_000_000;
+
 /** Longest text that is shown of a message, characters. */
 const previewCharactersMax = 200;
 
@@ -142,7 +148,7 @@ export class Wakes {
     const askingRun = asker.run === undefined ? undefined : this.#store.runs.find(asker.run);
     const chain = askingRun === undefined ? 0 : askingRun.chain + 1;
     this.#requireWakeable(session, input);
-    this.#requireRoom(session.id);
+    this.#requireRoom(session.id, Buffer.byteLength(input.message));
     requireEndOfChain(this.#store, limits(), { session: session.id, asker: askingRun, chain });
     const from = askingRun?.session_id ?? null;
     this.#store.wakes.create({
@@ -203,17 +209,19 @@ export class Wakes {
     }
   }
 
-  #requireRoom(session: string): void {
+  #requireRoom(session: string, bytes: number): void {
     const { pending, queued } = this.#store.wakes.counts(session);
-    const isFull = pending + queued >= openOfSessionMax;
-    if (!isFull && this.#store.wakes.openCount() < openMax) return;
-    throw new Failure(
-      "limit_exceeded",
-      isFull
-        ? `${pending + queued} wakes of session ${session} wait already`
-        : `${openMax} wakes wait already`,
-      { hint: "Take some back with unwake.", details: { sessionId: session, openOfSessionMax, openMax } },
-    );
+    const refuse = (what: string): never => {
+      throw new Failure("limit_exceeded", what, {
+        hint: "Take some back with unwake.",
+        details: { sessionId: session, openOfSessionMax, openBytesMax, openMax },
+      });
+    };
+    if (pending + queued >= openOfSessionMax)
+      refuse(`${pending + queued} wakes of session ${session} wait already`);
+    if (this.#store.wakes.openBytes(session) + bytes > openBytesMax)
+      refuse(`what waits for session ${session} would be more than ${openBytesMax} bytes`);
+    if (this.#store.wakes.openCount() >= openMax) refuse(`${openMax} wakes wait already`);
   }
 }
 

@@ -176,6 +176,10 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
     "UPDATE sessions SET archived_at = :archived, updated_at = :at WHERE id = :id",
   );
   const setHarnessSession = statement(db, "UPDATE sessions SET harness_session_id = :value WHERE id = :id");
+  const elsewhere = statement<{ id: string }>(
+    db,
+    `SELECT id FROM sessions WHERE harness_session_id = :value AND harness = :harness AND project_root <> :root LIMIT 1`,
+  );
   const setActivity = statement(db, "UPDATE sessions SET activity = :activity WHERE id = :id");
   const touch = statement(db, "UPDATE sessions SET last_activity_at = :at WHERE id = :id");
   const remove = statement(db, "DELETE FROM sessions WHERE id = :id");
@@ -260,6 +264,11 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
     setHarnessSession: (id: string, value: string): void => {
       setHarnessSession.run({ id, value });
     },
+    /** Whether a session of another project has that conversation of the same harness. */
+    isConversationElsewhere: (
+      { harness, project_root: root }: Pick<SessionRecord, "harness" | "project_root">,
+      value: string,
+    ): boolean => elsewhere.get({ harness, root, value }) !== undefined,
     /** What a live session does from now on, with its event. */
     setActivity(id: string, run: string, activity: EventPayload<"activity">): void {
       write(() => {
@@ -326,7 +335,8 @@ function toRecord(row: SessionRow): SessionRecord {
     depth: row.depth,
     tools: row.tools === 1,
     wake_parent: row.wake_parent === 1,
-    activity: row.activity === null ? null : activityColumn.parse(row.activity),
+    // A host of an older version leaves it there when the session ends.
+    activity: row.activity === null || !isLive(row.status) ? null : activityColumn.parse(row.activity),
   };
 }
 

@@ -129,9 +129,17 @@ export function openWakes({ db, write }: Ledger, events: EventLog) {
     `SELECT count(*) FILTER (WHERE state = 'pending') AS pending, count(*) FILTER (WHERE state = 'queued') AS queued
      FROM wakes WHERE session_id = :session`,
   );
+  // Without reading what they say.
+  const openBytes = statement<{ bytes: number | null }>(
+    db,
+    `SELECT sum(octet_length(message)) AS bytes FROM wakes
+     WHERE session_id = :session AND state IN ('pending', 'queued')`,
+  );
+  // Each of the two is counted in an index of its own: all that ever were would be looked through else.
   const openCount = statement<{ count: number }>(
     db,
-    "SELECT count(*) AS count FROM wakes WHERE state IN ('pending', 'queued')",
+    `SELECT (SELECT count(*) FROM wakes WHERE state = 'pending')
+          + (SELECT count(*) FROM wakes WHERE state = 'queued') AS count`,
   );
   const withQueue = statement<{ session: string }>(
     db,
@@ -270,6 +278,8 @@ export function openWakes({ db, write }: Ledger, events: EventLog) {
     /** How many of the session wait for their time, and for their turn. */
     counts: (session: string): { pending: number; queued: number } =>
       counts.get({ session }) ?? { pending: 0, queued: 0 },
+    /** What they say together. */
+    openBytes: (session: string): number => openBytes.get({ session })?.bytes ?? 0,
     openCount: (): number => openCount.get()?.count ?? 0,
     sessionsWithQueue: (): string[] => withQueue.all().map(({ session }) => session),
     /** Those whose time has come and that are not in the queue yet. */

@@ -36,6 +36,7 @@ const matrix: Readonly<Record<string, Row>> = {
   wake: { of: everyone, args: { message: "go on", delay: "1d" } },
   wakes: { of: everyone },
   input: { of: launchedByIt, args: { data: "x" } },
+  answer: { of: launchedByIt, args: { question: "x", choice: 1 } },
   archive: { of: launchedByIt },
   summon: { of: launchedByIt },
   sacrifice: { of: launchedByIt },

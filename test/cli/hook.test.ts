@@ -13,6 +13,7 @@ import { type Result, resultOf } from "../support/coven.ts";
 import { type TestDaemon, makeHome, startDaemon } from "../support/daemon.ts";
 import { makeProject } from "../support/launch.ts";
 import { launchRun } from "../support/runs.ts";
+import { send } from "../support/socket.ts";
 
 const launcher = fileURLToPath(new URL("../../bin/coven", import.meta.url));
 
@@ -34,21 +35,25 @@ const began = (conversation: string): object => ({
 });
 
 /** A live session whose harness is called claude, played by a shell. */
-async function claudeRun(): Promise<{ daemon: TestDaemon; id: string; env: Record<string, string> }> {
-  const daemon = await startDaemon();
+async function claudeRun(
+  daemon?: TestDaemon,
+  launchMode = "interactive",
+): Promise<{ daemon: TestDaemon; id: string; env: Record<string, string> }> {
+  daemon ??= await startDaemon();
   const project = makeProject();
   const programs = join(daemon.home, "programs");
-  mkdirSync(programs);
+  mkdirSync(programs, { recursive: true });
   writeFileSync(join(programs, "claude"), playsClaude);
   chmodSync(join(programs, "claude"), 0o755);
   const env = { PATH: `${programs}:/usr/local/bin:/usr/bin:/bin` };
+  const { client } = daemon;
   const by: Client = {
-    ...daemon.client,
-    call: (action, args) => daemon.client.call(action, args, { env }),
+    ...client,
+    call: (action, args) => client.call(action, args, { env }),
   };
   const { id, token } = await launchRun(daemon, by, project, {
     harness: "claude",
-    launchMode: "interactive",
+    launchMode,
   });
   return { daemon, id, env: { COVEN_HOME: daemon.home, COVEN_TOKEN: token } };
 }
@@ -81,15 +86,38 @@ it("keeps the conversation that the harness is in, once for each", async () => {
   expect(await conversations(daemon, id)).toEqual([{ harnessSessionId: "c-1" }, { harnessSessionId: "c-2" }]);
 });
 
+it("keeps no conversation that a session of another project has", async () => {
+  const first = await claudeRun();
+  const second = await claudeRun(first.daemon);
+  expect(await call(first.env, began("c-1"))).toEqual(silent);
+  expect(await call(second.env, began("c-2"))).toEqual(silent);
+  expect(await call(second.env, began("c-1"))).toEqual(silent);
+  expect(await conversations(first.daemon, second.id)).toEqual([{ harnessSessionId: "c-2" }]);
+  expect(logged(first.daemon)).toContain("the conversation of another project's session");
+});
+
+it("keeps no conversation of a run whose structured output tells which it is in", async () => {
+  const { daemon, id, env } = await claudeRun(undefined, "nonInteractive");
+  const before = await daemon.client.call("record", { session: id });
+  expect(await call(env, began("c-1"))).toEqual(silent);
+  expect(await conversations(daemon, id)).toEqual([]);
+  expect(await daemon.client.call("record", { session: id })).toMatchObject({
+    harness_session_id: z.object({ harness_session_id: z.string() }).parse(before).harness_session_id,
+  });
+});
+
 it("tells the daemon what the harness does, and nothing to the harness", async () => {
   const { daemon, id, env } = await claudeRun();
   expect(await call(env, { hook_event_name: "Stop" })).toEqual(silent);
   expect(await call(env, { hook_event_name: "SomethingNew" })).toEqual(silent);
+  const secret = { hook_event_name: "UserPromptSubmit", notification_type: "sk-a1B2 c3D4" };
+  expect(await call(env, secret)).toEqual(silent);
   const lines = logged(daemon)
     .split("\n")
     .filter((line) => line.includes('"hook called"'));
   expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
     { session: id, state: "waiting", evidence: "hook Stop" },
+    { session: id, state: "busy", evidence: "hook UserPromptSubmit" },
   ]);
 });
 
@@ -181,4 +209,23 @@ it("is refused an event that is larger than any the program sends, and to the ow
   expect(await post({ token }, { message: "x".repeat(70_000) })).toBe("payload_too_large");
   expect(await post({ token }, {})).toBe("done");
   expect(await post({}, {})).toBe("not_permitted");
+});
+
+it("is refused an event that is nested without end", async () => {
+  const { daemon, id, env } = await claudeRun();
+  const nested = (levels: number): string => `${"[".repeat(levels)}${"]".repeat(levels)}`;
+  for (const levels of [100, 20_000]) {
+    const event = `{"hook_event_name":"PermissionRequest","tool_name":"Bash","tool_input":${nested(levels)}}`;
+    const answer = await send(daemon.socket, "POST", "/api/v1/actions", {
+      body: `{"action":"hook","args":{"harness":"claude","event":${event}}}`,
+      headers: { authorization: `Bearer ${env["COVEN_TOKEN"]}` },
+    });
+    expect(answer.status).toBe(400);
+    expect(answer.body).toMatchObject({
+      error: { code: "invalid_request", message: "hook: event: must be at most 64 levels deep" },
+    });
+  }
+  expect(await daemon.client.call("status", { session: id })).toMatchObject({
+    activity: { state: "unknown" },
+  });
 });

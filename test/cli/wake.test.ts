@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { localTime } from "../../src/cli/local-time.ts";
+import { clockTime, localTime } from "../../src/cli/local-time.ts";
 import { until } from "../../src/cli/text.ts";
 import { covenForFile, jsonIn } from "../support/coven.ts";
 import { startDaemon } from "../support/daemon.ts";
@@ -26,7 +26,7 @@ describe("wake", () => {
     const { code, stdout, stderr } = await coven(["wake", session.slice(0, 8), ...words]);
     expect({ code, stderr }).toEqual({
       code: 0,
-      stderr: expect.stringMatching(/^coven: due \d{4}-\S+Z, in 30m\n$/),
+      stderr: expect.stringMatching(/^coven: due \d{4}-\d\d-\d\d \d\d:\d\d:\d\d, in 30m\n$/),
     });
     expect(stdout).toMatch(/^[0-9a-f-]{36}\n$/);
     expect(await wakesOf(session)).toMatchObject({
@@ -90,6 +90,16 @@ describe("wake", () => {
     expect(await dueAt(`${day}T09:30:00+02:00`)).toBe(`${day}T07:30:00.000Z`);
   });
 
+  it("says how a time is written when it understands none", async () => {
+    const session = await ended();
+    const said = {
+      code: 64,
+      stderr: expect.stringMatching(/^coven: .* is no time\nGive one such as 17:30 or /),
+    };
+    for (const at of ["tomorrow", "2030-01-31"])
+      expect(await coven(["wake", session, "go on", "--at", at])).toMatchObject(said);
+  });
+
   it("wakes once what is asked twice under one intent", async () => {
     const session = await ended();
     const { stdout } = await coven(["wake", session, "go on", "--intent-id", "one"]);
@@ -147,7 +157,9 @@ describe("wakes", () => {
       projectRoot,
     });
     const queued = await coven(["wake", id, "--message", "echo on"], { env });
-    expect(queued.stderr).toBe(`coven: queued for session ${id.slice(0, 8)}\n`);
+    expect(queued.stderr).toBe(
+      `coven: queued: session ${id.slice(0, 8)} is told when it has done what it does now\n`,
+    );
     appendFileSync(gate, "\n");
     await daemon.client.call("watch", { sessions: [id], cursor });
     expect((await coven(["wakes"], { env })).stdout).toMatch(
@@ -155,6 +167,10 @@ describe("wakes", () => {
     );
     expect((await coven(["status", id], { env })).stdout).toMatch(
       /^wakes +1 queued, held: its last run failed; another wake makes it go on$/m,
+    );
+    expect((await coven(["list"], { env })).stdout).toMatch(/^[0-9a-f]{8} +failed, 1 wake held +/m);
+    expect((await coven(["watch", id, "--until", "settled"], { env })).stdout).toMatch(
+      / 1 wake held: its last run failed; another wake makes it go on\n/,
     );
   });
 });
@@ -174,6 +190,10 @@ describe("times", () => {
     expect(localTime("17:30", now)).toBe(new Date(2027, 0, 31, 17, 30).toISOString());
     expect(localTime("09:00", now)).toBe(new Date(2027, 1, 1, 9, 0).toISOString());
     expect(localTime("12:00", now)).toBe(new Date(2027, 1, 1, 12, 0).toISOString());
+  });
+
+  it("are told as the clock shows them", () => {
+    expect(clockTime(new Date(2027, 0, 31, 7, 5, 9).toISOString())).toBe("2027-01-31 07:05:09");
   });
 
   it("that are none are left as they are", () => {

@@ -50,15 +50,16 @@ describe("the definitions of the tools", () => {
   });
 
   test("say of each whether it reads, does or destroys something, so that a client can tell what needs consent", () => {
-    for (const { name, annotations } of toolDefinitions()) {
-      const effect = capabilities.get(name)?.effect;
-      expect(annotations).toMatchObject({
-        readOnlyHint: effect === "read",
-        destructiveHint: effect === "destroy",
-        openWorldHint: false,
-      });
+    // What a client takes for said when a hint is left out, by the protocol.
+    const understood = toolDefinitions().map(({ name, annotations }) => ({
+      name,
+      hints: { readOnlyHint: false, destructiveHint: true, ...annotations },
+    }));
+    for (const { name, hints } of understood) {
+      expect(hints.openWorldHint).toBe(false);
+      expect(hints.readOnlyHint).toBe(capabilities.get(name)?.effect === "read");
     }
-    const destroying = toolDefinitions().filter(({ annotations }) => annotations.destructiveHint);
+    const destroying = understood.filter(({ hints }) => !hints.readOnlyHint && hints.destructiveHint);
     expect(destroying.map(({ name }) => name)).toEqual(["kill", "sacrifice"]);
   });
 

@@ -9,8 +9,10 @@ import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { type TestDaemon, makeHome, startDaemon } from "../support/daemon.ts";
-import { makeProject } from "../support/launch.ts";
-import { lookAround } from "../../src/runtime/host/processes.ts";
+import { launch, makeProject } from "../support/launch.ts";
+import { HostLink } from "../../src/runtime/host/link.ts";
+import type { LaunchSpec } from "../../src/runtime/host/protocol.ts";
+import { identify, lookAround } from "../../src/runtime/host/processes.ts";
 import { hostOf, hostsOf } from "../support/lanes.ts";
 import {
   type Conversation,
@@ -150,6 +152,42 @@ function askUnlaunched(home: string, session: string, host: number): { wake: str
   return { wake: id };
 }
 
+test("a host that is asked once more for a run that it has forgotten, or that is not its own, begins nothing", async () => {
+  const home = makeHome();
+  const daemon = await startDaemon(home);
+  const project = makeProject();
+  const { id, runId } = await launch(daemon, leaves("once"), { harness: "turns", projectRoot: project });
+  await ended(daemon, id);
+  const host = hostOf(home);
+  const listener = { grown: () => undefined, lost: () => undefined };
+  const link = await HostLink.connect(host, join(home, `host-${host}.sock`), listener);
+  onTestFinished(() => link.close());
+  // Held until its ending is in the log, and forgotten then.
+  await expect.poll(() => link.runs()).toEqual([]);
+  const spec: LaunchSpec = {
+    runId,
+    sessionId: id,
+    harness: "turns",
+    file: "/bin/sh",
+    args: ["-c", leaves("twice")],
+    cwd: project,
+    env: { PATH: "/usr/bin:/bin" },
+    transport: "pty",
+    prompt: "-",
+    version: null,
+    launchMode: "nonInteractive",
+    permission: null,
+    model: null,
+    endsIdle: false,
+  };
+  expect((await link.call("launch", spec)).pid).toBeGreaterThan(0);
+  await expect(link.call("launch", { ...spec, runId: "unknown" })).rejects.toMatchObject({
+    code: "launch_failed",
+  });
+  expect(await link.runs()).toEqual([]);
+  expect(said({ project })).toEqual(["once"]);
+});
+
 test("the host is killed when the run is written down and it has begun nothing: visibly failed, and not delivered", async () => {
   const home = makeHome();
   const daemon = await startDaemon(home);
@@ -235,6 +273,16 @@ test("the daemon and the host are killed while the woken run goes on: delivered 
   expect(said(conversation)).toEqual(["woken", "behind", "revived"]);
 });
 
+test("a follow-up that was asked with revive goes on after a host that is lost only then", async () => {
+  const home = makeHome();
+  const daemon = await startDaemon(home);
+  const conversation = await converse(daemon, "exec sleep 1000");
+  await wake(daemon, conversation.id, leaves("revived"), { revive: true });
+  process.kill(hostOf(home), "SIGKILL");
+  await ended(daemon, conversation.id, 2);
+  expect(said(conversation)).toEqual(["revived"]);
+});
+
 test("the daemon is killed after the end of a woken run and before the next: each is delivered once", async () => {
   const home = makeHome();
   const first = await startDaemon(home);
@@ -255,6 +303,11 @@ test("the daemon is killed after the end of a woken run and before the next: eac
   expect(said({ project })).toEqual(["woken", "behind"]);
   expect(await wakesOf(second, id)).toMatchObject([{ state: "delivered" }, { state: "delivered" }]);
 });
+
+/** A socket may be there for a moment longer than its host. */
+function killIfThere(pid: number): void {
+  if (identify(pid) !== undefined) process.kill(pid, "SIGKILL");
+}
 
 /** Numbers that are the same in each run, and look like none. */
 function numbers(seed: number): () => number {
@@ -303,10 +356,14 @@ test(
       const line = `round-${round}`;
       asked.push({ line, ...(await wake(daemon, id, leaves(line), { revive: true })) });
       await pause(random() * killedWithinMs);
-      for (const host of hostsOf(home)) process.kill(host, "SIGKILL");
+      for (const host of hostsOf(home)) killIfThere(host);
     }
-    await wake(daemon, id, leaves("last"), { revive: true });
-    await expect.poll(() => said(conversation).at(-1), { timeout: 30_000 }).toBe("last");
+    // The last host that was killed is noticed by then, and so is what became of all that was asked.
+    const open = async () => (await wakesOf(daemon, id)).filter(({ state }) => state === "queued");
+    await expect.poll(open, { timeout: 30_000 }).toEqual([]);
+    await expect
+      .poll(() => daemon.client.call("status", { session: id }), { timeout: 10_000 })
+      .toMatchObject({ active: false });
     const states = new Map((await wakesOf(daemon, id)).map(({ wake: each, ...rest }) => [each, rest]));
     const lines = said(conversation);
     for (const { line, wake: each } of asked) {

@@ -1,50 +1,72 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+/** What the programs do at their terminals is known, with what says so. */
 import { expect, it } from "vitest";
-import { z } from "zod";
-import { type Lane, call, launch, payloadsOf } from "./lane.ts";
+import { eventPayloads, type EventPayload } from "../../src/events.ts";
+import { type Lane, call, launch } from "./lane.ts";
 import { commandThen } from "./work.ts";
 
 const interactive = { launchMode: "interactive" };
+const including = (text: string): unknown => expect.stringContaining(text);
 
-it("claude's activity: busy, attention at its permission prompt, waiting at its composer", async () => {
-  const turns = (): object[] => commandThen("claude", "echo done > done.txt", "It-is-done.");
+/** A command that runs for a while, so that it is seen. */
+const command = "sleep 2; echo done > done.txt";
+
+it("claude asks, works and waits", async () => {
+  const turns = (): object[] => commandThen("claude", command, "It-is-done.");
   const lane = await launch("claude", { turns, prompt: "Do something.", args: interactive });
-  const asked = await attention(lane);
-  console.log(JSON.stringify(asked));
-  await call(lane, "input", { keys: ["enter"] });
-  await activityIs(lane, "waiting");
-  console.log(await payloadsOf(lane, "activity"));
-});
-
-it("codex's activity", async () => {
-  const turns = (): object[] => commandThen("codex", "echo done > done.txt", "It-is-done.");
-  const lane = await launch("codex", {
-    turns,
-    prompt: "Do something.",
-    args: { ...interactive, permission: "read-only" },
+  const activity = activities(lane);
+  expect(await activity.is("busy")).toMatchObject({ evidence: "hook UserPromptSubmit" });
+  const { question } = await activity.is("attention");
+  expect(question).toMatchObject({ text: including(command), choices: offering("Yes") });
+  expect(await watched(lane)).toMatchObject({
+    outcome: "met",
+    sessions: [{ question: { id: question?.id } }],
   });
-  await activityIs(lane, "waiting");
-  console.log(JSON.stringify(await payloadsOf(lane, "activity"), null, 1));
+  await call(lane, "input", { keys: ["enter"] });
+  await activity.is("busy");
+  await activity.is("waiting");
+  expect(await call(lane, "status")).toMatchObject({ activity: { state: "waiting" } });
+  await call(lane, "input", { data: "half a sen" });
+  expect(await activity.is("waiting")).toMatchObject({ evidence: "screen: a draft in the composer" });
 });
 
-const statusAnswer = z.object({ activity: z.object({ state: z.string(), evidence: z.string() }).nullable() });
+it("codex asks, works and waits", async () => {
+  const input = { cmd: command, sandbox_permissions: "require_escalated", justification: "May it be done?" };
+  const turns = (): object[] => [{ tool: "exec_command", input }, { text: "It-is-done." }];
+  const lane = await launch("codex", { turns, prompt: "Do something.", args: interactive });
+  const activity = activities(lane);
+  await activity.is("busy");
+  const { question } = await activity.is("attention");
+  expect(question).toMatchObject({ text: including(command), choices: offering("Yes, proceed (y)") });
+  expect(await watched(lane)).toMatchObject({
+    outcome: "met",
+    sessions: [{ question: { id: question?.id } }],
+  });
+  await call(lane, "input", { keys: ["enter"] });
+  await activity.is("busy");
+  await activity.is("waiting");
+  expect(await call(lane, "status")).toMatchObject({ activity: { state: "waiting" } });
+});
 
-async function attention(lane: Lane): Promise<unknown> {
-  return activityIs(lane, "attention");
-}
+const offering = (choice: string): unknown => expect.arrayContaining([choice]);
 
-/** Waits for the event, in the product's own stream. */
-async function activityIs({ daemon, session }: Lane, state: string): Promise<unknown> {
-  const over = new AbortController();
-  try {
-    for await (const { kind, payload_json } of daemon.client.events(session, 0, over.signal)) {
-      if (kind !== "activity") continue;
-      const payload = z.looseObject({ state: z.string() }).parse(JSON.parse(payload_json));
-      if (payload.state === state) return payload;
-    }
-  } finally {
-    over.abort();
-  }
-  throw new Error(`never ${state}`);
+const watched = ({ daemon, session }: Lane): Promise<unknown> =>
+  daemon.client.call("watch", { sessions: [session], until: "attention" });
+
+/** Its changes in the log's order: each is looked at once. */
+function activities({ daemon, session }: Lane) {
+  const events = daemon.client.events(session, 0, new AbortController().signal);
+  const seen: EventPayload<"activity">[] = [];
+  return {
+    is: async (state: string): Promise<EventPayload<"activity">> => {
+      for (;;) {
+        const next = await events.next();
+        if (next.done === true || next.value.kind === "exit")
+          throw new Error(`never ${state}, but ${JSON.stringify(seen)}`);
+        if (next.value.kind !== "activity") continue;
+        const activity = eventPayloads.activity.parse(JSON.parse(next.value.payload_json));
+        seen.push(activity);
+        if (activity.state === state) return activity;
+      }
+    },
+  };
 }

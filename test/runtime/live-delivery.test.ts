@@ -9,6 +9,7 @@ import { createClient } from "../../src/rpc/client.ts";
 import { attachTo } from "../support/attached.ts";
 import { type TestDaemon, startDaemon } from "../support/daemon.ts";
 import { eventsOf, launch, makeProject } from "../support/launch.ts";
+import { launchRun } from "../support/runs.ts";
 import { type TypedSession, eventual, launchTyped } from "../support/typed-claude.ts";
 
 const asked = z.object({ wake: z.string(), state: z.string() });
@@ -282,6 +283,23 @@ test("a harness whose screens are not known is only told what is for now", async
     cursor: session.cursor,
   });
   expect(await stateOf(daemon, session, idle)).toBe("queued");
+});
+
+test("nobody types by a wake into such a harness who may not with input", async () => {
+  const daemon = await startDaemon();
+  const project = makeProject();
+  const script = "while read line; do echo got $line; done";
+  const more = { launchMode: "interactive", projectRoot: project };
+  const session = await launch(daemon, script, more);
+  const sibling = await launchRun(daemon, daemon.client, project);
+  const theirs = await wake(sibling, session, "rm -rf x", { when: "now" });
+  const owners = await wake(daemon, session, "from the owner", { when: "now" });
+  await moved(daemon, session, owners, "delivered");
+  const child = await launchRun(daemon, sibling.client, project, { launchMode: "interactive" });
+  await moved(daemon, child, await wake(sibling, child, "to a child", { when: "now" }), "delivered");
+  expect(await stateOf(daemon, session, theirs)).toBe("queued");
+  const inputs = (await eventsOf(daemon, session.id)).filter(({ kind }) => kind === "input");
+  expect(inputs.map(({ payload }) => payload)).toEqual([{ data: "from the owner\r" }]);
 });
 
 test("a stream session is told when its turn is over, or at once", async () => {

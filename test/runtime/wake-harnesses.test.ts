@@ -92,12 +92,8 @@ test("a session that was interactive is woken interactively, under its permissio
   expect(shownMode(lane)).toBe(false);
   const given = argumentsOf(lane);
   expect(given.slice(0, 1)).toEqual(["--resume"]);
-  expect(given.slice(given.indexOf("--permission-mode"))).toEqual([
-    "--permission-mode",
-    "plan",
-    "--",
-    "go on",
-  ]);
+  expect(given[given.indexOf("--permission-mode") + 1]).toBe("plan");
+  expect(given.slice(-2)).toEqual(["--", "go on"]);
   expect(await wakesOf(daemon, lane.id)).toMatchObject([{ wake: asked.wake, state: "delivered" }]);
 });
 

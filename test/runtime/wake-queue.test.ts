@@ -1,10 +1,8 @@
 /** When follow-ups come: at their time, over restarts, within limits, and whatever the clock and the store do. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
-import { z } from "zod";
 import { type TestDaemon, makeHome, startDaemon } from "../support/daemon.ts";
 import { eventsOf, launch, makeProject } from "../support/launch.ts";
 import { processOf } from "../support/lanes.ts";
@@ -109,16 +107,13 @@ test("one that waits in vain expires: for its time, for its turn, and while the 
   const gate = gated(project);
   const { id } = await converse(first, gate.script, { projectRoot: project });
   const queued = await wake(first, id, leaves("queued"), { expiresIn: "300ms" });
-  const pending = await wake(first, id, leaves("pending"), { delay: "1h", expiresIn: "300ms" });
-  for (const each of [queued, pending])
-    expect((await reached(first, id, each, "expired")).reason).toContain("wanted until");
-  const later = await wake(first, id, leaves("later"), { expiresIn: "1d" });
+  expect((await reached(first, id, queued, "expired")).reason).toContain("wanted until");
+  const turn = await wake(first, id, leaves("turn"), { expiresIn: "1d" });
+  const pending = await wake(first, id, leaves("pending"), { delay: "1h", expiresIn: "1d" });
   await killed(first);
-  inStore(home, (db) => {
-    db.prepare("UPDATE wakes SET expires_at = ? WHERE id = ?").run(new Date(0).toISOString(), later.wake);
-  });
+  inStore(home, (db) => db.prepare("UPDATE wakes SET expires_at = ?").run(new Date(0).toISOString()));
   const second = await startDaemon(home);
-  await reached(second, id, later, "expired");
+  for (const each of [turn, pending]) await reached(second, id, each, "expired");
   await gate.open();
   await ended(second, id);
   const wanted = await wake(second, id, leaves("wanted"), { expiresIn: "1d" });
@@ -184,39 +179,56 @@ test("many that are due at once all come, each once", async () => {
   expect(sessions.map(said)).toEqual(sessions.map(() => ["due"]));
 });
 
-test("a store that another program holds delays a delivery, and loses none", async () => {
+/** Takes the write lock as any program with SQLite could. */
+function holdStore(home: string): { release: () => void } {
+  const db = new Database(join(home, "ledger.sqlite3"), { timeout: 2000 });
+  db.exec("BEGIN IMMEDIATE");
+  return {
+    release: () => {
+      db.exec("ROLLBACK");
+      db.close();
+    },
+  };
+}
+
+/** Resolves when the daemon has logged it. */
+const logged = (home: string, text: string): Promise<void> =>
+  expect
+    .poll(() => readFileSync(join(home, "logs/daemon.1.log"), "utf8"), { timeout: 15_000 })
+    .toContain(text);
+
+test("a store that another program holds for longer than anybody tries delays what is due, and loses none", async () => {
   const daemon = await startDaemon();
   const conversation = await conversed(daemon);
   const { id } = conversation;
-  await wake(daemon, id, leaves("held up"), { delay: "500ms" });
-  const db = new Database(join(daemon.home, "ledger.sqlite3"), { timeout: 2000 });
-  db.exec("BEGIN IMMEDIATE");
+  await wake(daemon, id, leaves("held up"), { delay: "300ms" });
+  const { release } = holdStore(daemon.home);
   await expect(wake(daemon, id, "exit 0")).rejects.toMatchObject({ code: "runtime_unavailable" });
-  // Longer than anybody tries in one go: what is due must be tried again.
-  await pause(1500);
+  await logged(daemon.home, "wakes that are due could not be moved; trying again");
   expect(said(conversation)).toEqual([]);
-  db.exec("ROLLBACK");
-  db.close();
+  release();
   await ended(daemon, id, 2);
   expect(said(conversation)).toEqual(["held up"]);
 });
 
-test("a store that is held just when a run is to be written delays the run, and loses none", async () => {
+test("a store that is held when a run is to be written down delays the run, and loses none", async () => {
   const daemon = await startDaemon();
   const project = makeProject();
   const gate = gated(project);
   const { id } = await converse(daemon, gate.script, { projectRoot: project });
   await wake(daemon, id, leaves("held up"));
-  const db = new Database(join(daemon.home, "ledger.sqlite3"), { timeout: 2000 });
+  // The daemon sees the end only when the store is held.
+  process.kill(daemon.pid, "SIGSTOP");
   await gate.open();
-  await ended(daemon, id);
-  db.exec("BEGIN IMMEDIATE");
-  const isBegun = z.int().parse(db.prepare("SELECT count(*) FROM runs").pluck().get()) > 1;
-  await pause(2500);
-  db.exec("ROLLBACK");
-  db.close();
+  const isOver = () =>
+    inStore(daemon.home, (db) => db.prepare("SELECT ended_at IS NOT NULL FROM runs").pluck().get());
+  await expect.poll(isOver).toBe(1);
+  const { release } = holdStore(daemon.home);
+  process.kill(daemon.pid, "SIGCONT");
+  await logged(daemon.home, "a queue of wakes could not go on; trying again");
+  release();
   await ended(daemon, id, 2);
-  expect({ isBegun, said: said({ project }) }).toEqual({ isBegun, said: ["held up"] });
+  expect(said({ project })).toEqual(["held up"]);
 });
 
 test("a session that wakes itself, for now and for later, goes on after its own end", async () => {

@@ -90,6 +90,21 @@ test("what is repeated under an intent is one follow-up", async () => {
   expect(await statesOf(daemon, conversation.id)).toEqual(["delivered"]);
 });
 
+test("what waits for one session is bounded, also by how much it says; there is room again when some is taken back", async () => {
+  const daemon = await startDaemon();
+  const { id } = await converse(daemon, "exec sleep 1000");
+  const longest = `: ${"x".repeat(499_000)}`;
+  const ids: string[] = [];
+  for (let count = 0; count < 20; count += 1)
+    ids.push((await wake(daemon, id, longest, { delay: "1d" })).wake);
+  const refused = { code: "limit_exceeded", message: /would be more than 10000000 bytes$/ };
+  await expect(wake(daemon, id, longest)).rejects.toMatchObject({ code: refused.code });
+  await expect(wake(daemon, id, longest)).rejects.toThrow(refused.message);
+  await wake(daemon, (await converse(daemon, "exec sleep 1000")).id, longest);
+  await daemon.client.call("unwake", { wake: ids[0] });
+  await wake(daemon, id, longest);
+});
+
 test("a failed run holds its queue, visibly, until the next explicit wake; one that fails again holds again", async () => {
   const daemon = await startDaemon();
   const project = makeProject();

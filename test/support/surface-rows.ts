@@ -10,6 +10,8 @@ export interface Stage {
   /** A session that waits at its terminal. */
   readonly live: () => Promise<string>;
   readonly archived: (labels?: readonly string[]) => Promise<string>;
+  /** A session that asks something at its terminal, and what. */
+  readonly asking: () => Promise<{ session: string; question: string }>;
   /** A session that runs outside Coven. */
   readonly outside: () => Promise<string>;
   /** A session that has ended and can be woken. */
@@ -195,6 +197,26 @@ export const rows: readonly Row[] = [
       return { input: { session, data: "hello" }, words: ["input", session, "hello"] };
     },
     fails: "session_not_live",
+  },
+  {
+    action: "answer",
+    when: "its question is open",
+    asks: async (stage) => {
+      const { session, question } = await stage.asking();
+      return { input: { session, question, choice: "No" }, words: ["answer", session, question, "No"] };
+    },
+  },
+  {
+    action: "answer",
+    when: "it asks nothing",
+    asks: async (stage) => {
+      const session = await stage.live();
+      return {
+        input: { session, question: "x", text: "hello" },
+        words: ["answer", session, "x", "--text", "hello"],
+      };
+    },
+    fails: "question_gone",
   },
   {
     action: "wake",

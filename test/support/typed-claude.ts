@@ -22,14 +22,17 @@ export interface TypedSession {
 
 const launched = z.object({ id: z.string(), runId: z.string(), cursor: z.string() });
 
-export async function launchTyped({ client }: TestDaemon): Promise<TypedSession> {
+export async function launchTyped(
+  { client }: Pick<TestDaemon, "client">,
+  prompt = "begin",
+): Promise<TypedSession> {
   const folder = mkdtempSync(join(tmpdir(), "coven-typed-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   symlinkSync(program, join(folder, "claude"));
   const project = makeProject();
   const answer = await client.call(
     "run",
-    { harness: "claude", projectRoot: project, prompt: "begin", launchMode: "interactive" },
+    { harness: "claude", projectRoot: project, prompt, launchMode: "interactive" },
     { env: { PATH: [folder, dirname(process.execPath), "/usr/bin", "/bin"].join(delimiter) } },
   );
   const { id, runId, cursor } = launched.parse(answer);

@@ -1,13 +1,15 @@
 /** `list`: the newest sessions, and the live ones among the older, since those are what one looks for. */
 import { Option } from "commander";
+import type * as z from "zod";
 import { list as action, listPage } from "../../capabilities/list.ts";
+import type { wakeRecord } from "../../capabilities/records.ts";
 import { wakes, wakesMax } from "../../capabilities/wakes.ts";
 import { Failure } from "../../errors.ts";
 import { capabilityOf, jsonText } from "../action-verb.ts";
 import { commandLineOf } from "../arguments.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { isGiven } from "../given.ts";
-import { sessionList, sessionTree } from "../print.ts";
+import { type Waiting, sessionList, sessionTree } from "../print.ts";
 import type { Cli, Verb } from "../verb.ts";
 
 const treeOption = new Option("--tree", "each session below the one that launched it");
@@ -35,6 +37,10 @@ export const list: Verb = {
       const live = listPage.parse(await cli.call("list", { ...asked, status: "running" }));
       page.sessions.push(...live.sessions.filter(({ id }) => !shown.has(id)));
     }
+    if ("attention" in input && page.sessions.length === 0) {
+      process.stdout.write("no session asks anything\n");
+      return exitCodes.done;
+    }
     const waits = await waitingWakes(cli);
     const isTree = isGiven(given.options["tree"]);
     process.stdout.write(isTree ? sessionTree(page.sessions, waits) : sessionList(page, waits));
@@ -43,13 +49,16 @@ export const list: Verb = {
 };
 
 /** How many there are by session, of the newest that wait. */
-async function waitingWakes(cli: Cli): Promise<ReadonlyMap<string, number>> {
-  const counts = new Map<string, number>();
-  for (const { session } of await openWakes(cli)) counts.set(session, (counts.get(session) ?? 0) + 1);
-  return counts;
+async function waitingWakes(cli: Cli): Promise<Waiting> {
+  const waits = new Map<string, { count: number; isHeld: boolean }>();
+  for (const { session, held } of await openWakes(cli)) {
+    const { count, isHeld } = waits.get(session) ?? { count: 0, isHeld: false };
+    waits.set(session, { count: count + 1, isHeld: isHeld || held !== undefined });
+  }
+  return waits;
 }
 
-async function openWakes(cli: Cli): Promise<{ session: string }[]> {
+async function openWakes(cli: Cli): Promise<z.output<typeof wakeRecord>[]> {
   try {
     return wakes.output.parse(await cli.call("wakes", { limit: wakesMax })).wakes;
   } catch (error) {

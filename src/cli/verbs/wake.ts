@@ -1,6 +1,7 @@
 /** `wake`: a follow-up from the words or standard input; what it waits for is said on standard error. */
 import { Argument, Option } from "commander";
 import type * as z from "zod";
+import { moment } from "../../capabilities/duration.ts";
 import { wake as action } from "../../capabilities/wake.ts";
 import { Failure } from "../../errors.ts";
 import { intentOf, intentOption, jsonText } from "../action-verb.ts";
@@ -8,7 +9,7 @@ import { commandLineOf } from "../arguments.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { isGiven, textOf } from "../given.ts";
 import { resolveId, shortId } from "../ids.ts";
-import { localTime } from "../local-time.ts";
+import { clockTime, localTime } from "../local-time.ts";
 import { held } from "../print.ts";
 import { standardInput } from "../standard-input.ts";
 import { until } from "../text.ts";
@@ -85,13 +86,19 @@ async function messageOf({ arguments: [, words], options }: Given): Promise<stri
 
 function timeOf({ options }: Given): { at?: string } {
   const at = textOf(options["at"]);
-  return at === undefined ? {} : { at: localTime(at) };
+  if (at === undefined) return {};
+  const time = localTime(at);
+  if (moment.safeParse(time).success) return { at: time };
+  throw new Failure("invalid_request", `wake: at: ${JSON.stringify(at)} is no time`, {
+    hint: "Give one such as 17:30 or 2030-01-31T09:00, by this machine's clock, or 2030-01-31T09:00:00Z.",
+  });
 }
 
 /** What it waits for, in a line. */
 function outlook({ session, state, reason, held: why, dueAt }: z.output<typeof action.output>): string {
   const id = shortId(session);
-  if (state === "pending") return `due ${dueAt}, in ${until(dueAt)}`;
+  if (state === "pending") return `due ${clockTime(dueAt)}, in ${until(dueAt)}`;
   if (state !== "queued") return reason === undefined ? state : `${state}: ${reason}`;
-  return why === undefined ? `queued for session ${id}` : `held for session ${id}: ${held[why]}`;
+  if (why !== undefined) return `held for session ${id}: ${held[why]}`;
+  return `queued: session ${id} is told when it has done what it does now`;
 }

@@ -11,8 +11,8 @@ import { exitCodeOf, exitCodes } from "../exit-codes.ts";
 import { isGiven, numberOf, textOf, textsOf, wholeNumber } from "../given.ts";
 import { resolveId, shortId } from "../ids.ts";
 import { throughRestarts } from "../../rpc/patience.ts";
-import { ended } from "../print.ts";
-import { oneLine } from "../text.ts";
+import { answerLine, ended, held as heldBecause, numbered } from "../print.ts";
+import { counted, oneLine } from "../text.ts";
 import type { Cli, Given, Verb } from "../verb.ts";
 
 type Answer = z.output<typeof action.output>;
@@ -119,8 +119,10 @@ const summaryLine =
 
 const wakesText = ({ queued, pending, held }: NonNullable<Watched["wakes"]>): string =>
   [
-    queued === 0 ? undefined : `${queued} wakes queued${held === undefined ? "" : ` (held: ${held})`}`,
-    pending === 0 ? undefined : `${pending} wakes to come`,
+    queued === 0
+      ? undefined
+      : `${counted(queued, "wake")} ${held === undefined ? "queued" : `held: ${heldBecause[held]}`}`,
+    pending === 0 ? undefined : `${counted(pending, "wake")} to come`,
   ]
     .filter((part) => part !== undefined)
     .join(", ");
@@ -133,8 +135,8 @@ function asked({ id, question, met, status }: Watched, { until }: Readonly<Recor
   }
   const lines = [
     ...question.text.split("\n"),
-    ...question.choices.map((choice, index) => `${index + 1}. ${choice}`),
-    `→ coven answer ${shortId(id)} ${question.id} ${question.choices.length > 0 ? "--choice <number>" : "--text <text>"}`,
+    ...numbered(question.choices),
+    `→ ${answerLine(id, question)}`,
   ];
   return lines.map((line) => `  ${line}\n`).join("");
 }

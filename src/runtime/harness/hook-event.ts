@@ -24,7 +24,12 @@ const hookEvent = z.object({
   tool_name: z.string().default("").catch(""),
   tool_input: z.unknown().optional(),
   message: text,
-  notification_type: text,
+  /** It stands in what is logged and shown as evidence. */
+  notification_type: z
+    .string()
+    .regex(/^\w{1,40}$/)
+    .optional()
+    .catch(undefined),
   mcp_server_name: text,
 });
 export type HookEvent = z.output<typeof hookEvent>;
