@@ -27,6 +27,7 @@ import type { Services, Stopped } from "./rpc/services.ts";
 import { Activities } from "./runtime/activities.ts";
 import { Answers } from "./runtime/answers.ts";
 import { Casts } from "./runtime/casts.ts";
+import { Changes } from "./runtime/changes.ts";
 import { Environments } from "./runtime/environment.ts";
 import { ExternalSessions } from "./runtime/external.ts";
 import { Growth } from "./runtime/growth.ts";
@@ -39,6 +40,7 @@ import { Launches } from "./runtime/launches.ts";
 import { Leftovers } from "./runtime/leftovers.ts";
 import { LiveWakes } from "./runtime/live-delivery.ts";
 import { LogReader } from "./runtime/reading.ts";
+import { ProjectStates } from "./runtime/project-states.ts";
 import { type Bounds, Retention } from "./runtime/retention.ts";
 import { runOfToken } from "./runtime/run-tokens.ts";
 import { Rituals } from "./runtime/rituals.ts";
@@ -46,7 +48,9 @@ import type { Runtime } from "./runtime/runtime.ts";
 import { Screens } from "./runtime/screens.ts";
 import { Settling } from "./runtime/settling.ts";
 import { createSights } from "./runtime/sights.ts";
+import { changesOf } from "./runtime/session-changes.ts";
 import { SessionLooks } from "./runtime/session-looks.ts";
+import { SessionWorktrees } from "./runtime/session-worktrees.ts";
 import { LiveSessions } from "./runtime/sessions.ts";
 import { WakeParents } from "./runtime/wake-parents.ts";
 import { WakeQueue } from "./runtime/wake-queue.ts";
@@ -114,8 +118,13 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     const leftovers = new Leftovers({ store, growth, hosts, log });
     const leases = new InputLeases();
     const sessions = new LiveSessions({ store, hosts, harnesses, leftovers, leases, log });
+    const changes = new Changes({ root: home.projects, env: environments.own });
+    const states = new ProjectStates({ store, changes, growth, log });
+    const worktrees = new SessionWorktrees({ store, folder: home.worktrees, env: environments.own, log });
     const launches = new Launches({
       store,
+      worktrees,
+      states,
       growth,
       hosts,
       harnesses,
@@ -152,7 +161,12 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     const parents = new WakeParents({ store, growth, queue, limits, log });
     const wakes = new Wakes({ store, growth, sessions, harnesses, environments, queue, limits });
     for (const problem of loadConfig(home).problems) log.warn({ code: "config_problem" }, problem);
-    const retention = new Retention({ store, log, bounds: () => boundsOf(home) });
+    const retention = new Retention({
+      store,
+      log,
+      bounds: () => boundsOf(home),
+      pruned: (session) => states.forget(session),
+    });
     const daemon: { pid: number; startedAt: string; socket: string; tcp?: string } = {
       pid: process.pid,
       startedAt: new Date().toISOString(),
@@ -165,7 +179,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       environments,
       sessions,
       launches,
-      rituals: new Rituals(store, growth, sessions),
+      rituals: new Rituals({ store, growth, sessions, worktrees, states }),
       leftovers,
       external: new ExternalSessions(store, growth),
       casts: new Casts(store, growth),
@@ -189,6 +203,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       storeRefusal: refusalOf,
       retention,
       scanHarness: (id) => scanHarness(id, environments.own),
+      changesOf: (asked) => changesOf({ store, sessions, states, changes }, asked),
       listSessions: store.sessions.list,
       liveCount: store.sessions.liveCount,
       storeState: () => hosts.storeState(),
@@ -228,6 +243,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       if (!keep) await launched;
       const result = keep ? { ended: [], survived: [] } : await sessions.orphanAll(stopGraceMs);
       if (!keep) await leftovers.settled();
+      await states.close();
       log.info({ keep, ended: result.ended.map(({ id }) => id) }, "stopping");
       setImmediate(() => void close(keep));
       return result;
@@ -275,6 +291,8 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     parents.start();
     queue.start(isUnlaunched);
     activities.start();
+    states.start();
+    void worktrees.sweep();
 
     return {
       pid: process.pid,
