@@ -11,6 +11,7 @@ import type { Stopped } from "./rpc/services.ts";
 import { Activities } from "./runtime/activities.ts";
 import { Answers } from "./runtime/answers.ts";
 import { Casts } from "./runtime/casts.ts";
+import { Changes } from "./runtime/changes.ts";
 import { Environments } from "./runtime/environment.ts";
 import { ExternalSessions } from "./runtime/external.ts";
 import { Growth } from "./runtime/growth.ts";
@@ -23,13 +24,16 @@ import { Launches } from "./runtime/launches.ts";
 import { Leftovers } from "./runtime/leftovers.ts";
 import { LiveWakes } from "./runtime/live-delivery.ts";
 import { LogReader } from "./runtime/reading.ts";
+import { ProjectStates } from "./runtime/project-states.ts";
 import { type Bounds, Retention } from "./runtime/retention.ts";
 import { Rituals } from "./runtime/rituals.ts";
 import type { DaemonIdentity, Runtime } from "./runtime/runtime.ts";
 import { Screens } from "./runtime/screens.ts";
 import { Settling } from "./runtime/settling.ts";
 import { createSights } from "./runtime/sights.ts";
+import { changesOf } from "./runtime/session-changes.ts";
 import { SessionLooks } from "./runtime/session-looks.ts";
+import { SessionWorktrees } from "./runtime/session-worktrees.ts";
 import { LiveSessions } from "./runtime/sessions.ts";
 import { WakeParents } from "./runtime/wake-parents.ts";
 import { WakeQueue } from "./runtime/wake-queue.ts";
@@ -85,8 +89,13 @@ export function compose({ home, store, log, version, program, daemon }: Composit
   const leftovers = new Leftovers({ store, growth, hosts, log });
   const leases = new InputLeases();
   const sessions = new LiveSessions({ store, hosts, harnesses, leftovers, leases, log });
+  const changes = new Changes({ root: home.projects, env: environments.own });
+  const states = new ProjectStates({ store, changes, growth, log });
+  const worktrees = new SessionWorktrees({ store, folder: home.worktrees, env: environments.own, log });
   const launches = new Launches({
     store,
+    worktrees,
+    states,
     growth,
     hosts,
     harnesses,
@@ -123,7 +132,12 @@ export function compose({ home, store, log, version, program, daemon }: Composit
   const parents = new WakeParents({ store, growth, queue, limits, log });
   const wakes = new Wakes({ store, growth, sessions, harnesses, environments, queue, limits });
   for (const problem of loadConfig(home).problems) log.warn({ code: "config_problem" }, problem);
-  const retention = new Retention({ store, log, bounds: () => boundsOf(home) });
+  const retention = new Retention({
+    store,
+    log,
+    bounds: () => boundsOf(home),
+    pruned: (session) => states.forget(session),
+  });
   const runtime: Runtime = {
     version,
     daemon,
@@ -131,7 +145,7 @@ export function compose({ home, store, log, version, program, daemon }: Composit
     environments,
     sessions,
     launches,
-    rituals: new Rituals(store, growth, sessions),
+    rituals: new Rituals({ store, growth, sessions, worktrees, states }),
     leftovers,
     external: new ExternalSessions(store, growth),
     casts: new Casts(store, growth),
@@ -155,6 +169,7 @@ export function compose({ home, store, log, version, program, daemon }: Composit
     storeRefusal: refusalOf,
     retention,
     scanHarness: (id) => scanHarness(id, environments.own),
+    changesOf: (asked) => changesOf({ store, sessions, states, changes }, asked),
     listSessions: store.sessions.list,
     liveCount: store.sessions.liveCount,
     storeState: () => hosts.storeState(),
@@ -180,6 +195,8 @@ export function compose({ home, store, log, version, program, daemon }: Composit
       parents.start();
       queue.start(isUnlaunched);
       activities.start();
+      states.start();
+      void worktrees.sweep();
     },
     async end(keep) {
       await parents.close();
@@ -191,6 +208,7 @@ export function compose({ home, store, log, version, program, daemon }: Composit
       if (!keep) await launched;
       const result = keep ? { ended: [], survived: [] } : await sessions.orphanAll(stopGraceMs);
       if (!keep) await leftovers.settled();
+      await states.close();
       return result;
     },
     async close(keep) {

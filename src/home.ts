@@ -21,6 +21,10 @@ export interface Home {
   /** The owner's token, see `owner-token.ts`. */
   readonly token: string;
   readonly logs: string;
+  /** Of sessions that have one, a folder each. */
+  readonly worktrees: string;
+  /** What is remembered of projects, so that what runs change can be told. */
+  readonly projects: string;
   readonly isDefault: boolean;
 }
 
@@ -41,6 +45,8 @@ export function locateHome(env: NodeJS.ProcessEnv): Home {
     config: join(root, "config.json"),
     token: join(root, "token"),
     logs: join(root, "logs"),
+    worktrees: join(root, "worktrees"),
+    projects: join(root, "projects"),
     isDefault: !named,
   };
 }

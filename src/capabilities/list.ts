@@ -35,6 +35,7 @@ export const list = capability({
     projectRoot: z.string().min(1).optional().describe("only of this project"),
     label: z.string().min(1).optional().describe("only with this label"),
     parent: sessionId.optional().describe("only launched by this one"),
+    worktree: z.string().min(1).optional().describe("only in this one, by path or branch"),
     attention: z.boolean().default(false).describe("only those that ask something"),
     includeArchived: z.boolean().default(false).describe("archived sessions too"),
     limit: z.int().min(1).max(pageSizeMax).default(pageSize).describe("sessions in one answer"),
@@ -60,7 +61,7 @@ export const list = capability({
     }),
   },
   async run({ detail, ...asked }, context) {
-    const { status, projectRoot, label, parent, attention, includeArchived, limit, cursor } = asked;
+    const { status, projectRoot, label, parent, worktree, attention, includeArchived, limit, cursor } = asked;
     const { activities } = context;
     const before = cursor === undefined ? undefined : decodePosition(cursor);
     // One more than asked for tells whether there is a next page.
@@ -68,6 +69,7 @@ export const list = capability({
       status,
       label,
       parent,
+      worktree: worktree && withoutLastSlash(worktree),
       attention,
       includeArchived,
       projectRoot: listedProject(context, projectRoot && withoutLastSlash(projectRoot)),

@@ -39,6 +39,10 @@ export const sessionRecord = z.object({
   tools: z.boolean(),
   wake_parent: z.boolean(),
   activity: sessionActivity.nullable(),
+  /** Where it works, unless that is the project itself. */
+  worktree: z
+    .object({ path: z.string(), directory: z.string(), branch: z.string(), base: z.string() })
+    .nullable(),
 });
 
 /** A follow-up, and how its delivery stands. */

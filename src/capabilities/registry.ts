@@ -5,6 +5,7 @@ import { apiVersion } from "./api-version.ts";
 import { archive } from "./archive.ts";
 import { capabilities as discover } from "./capabilities.ts";
 import type { Capability } from "./capability.ts";
+import { changes } from "./changes.ts";
 import { castCodes } from "./cast-codes.ts";
 import { cast } from "./cast.ts";
 import { complete } from "./complete.ts";
@@ -42,6 +43,7 @@ const table = [
   output,
   tail,
   screen,
+  changes,
   input,
   wake,
   wakes,

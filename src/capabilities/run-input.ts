@@ -32,6 +32,7 @@ const lane = z.strictObject({
   model,
   permission,
   cwd,
+  worktree: z.boolean().optional(),
 });
 
 export const runInput = z.strictObject({
@@ -71,6 +72,7 @@ export const runInput = z.strictObject({
     .describe("the harness's own conversation: its id, or the id to give a new one"),
   resume: z.boolean().default(false).describe("go on in that conversation of the harness"),
   tools: z.boolean().default(false).describe("gives it Coven's tools, to run and watch agents itself"),
+  worktree: z.boolean().default(false).describe("a git worktree and branch of its own to work in"),
   wakeParent: z.boolean().default(false).describe("wakes you, if you are a session, when it ends"),
 });
 
@@ -96,7 +98,9 @@ export function askedFor({ lanes, ...common }: Input): Asked {
   }
   return {
     kind: "lanes",
-    lanes: lanes.map((each, index) => complete({ ...common, ...given(each) }, `lanes.${index}.`)),
+    lanes: lanes.map((each, index) =>
+      complete({ ...common, ...given(each), worktree: each.worktree ?? common.worktree }, `lanes.${index}.`),
+    ),
   };
 }
 

@@ -18,7 +18,7 @@ export const run = capability({
   effect: "write",
   input: runInput,
   output: z.union([launchedSession, launchedLanes]),
-  failures: ["launch_failed", "payload_too_large", "limit_exceeded", "runtime_unavailable"],
+  failures: ["launch_failed", "payload_too_large", "limit_exceeded", "runtime_unavailable", "worktree_taken"],
   right: "children",
   tool: {
     title: "Run an agent",

@@ -5,14 +5,26 @@ import { sessionId } from "./records.ts";
 
 export const sacrifice = capability({
   name: "sacrifice",
-  summary: "Deletes an ended session and everything logged of it, for good.",
+  summary: "Deletes an ended session, everything logged of it and its worktree, for good.",
   effect: "destroy",
   input: z.strictObject({
     session: sessionId.describe("session id"),
     confirm: z.boolean().default(false).describe("must be true: this cannot be undone"),
+    force: z.boolean().default(false).describe("although work in its worktree would be lost"),
   }),
-  output: z.object({ id: z.string(), sacrificed: z.literal(true) }),
-  failures: ["session_not_found", "session_live", "confirmation_required"],
+  output: z.object({
+    id: z.string(),
+    sacrificed: z.literal(true),
+    /** The branch of its worktree, where that has commits of its own or is in use. */
+    branchKept: z.string().optional(),
+  }),
+  failures: [
+    "session_not_found",
+    "session_live",
+    "confirmation_required",
+    "worktree_not_clean",
+    "git_failed",
+  ],
   right: "descendants",
   tool: {
     title: "Sacrifice a session",
@@ -20,7 +32,7 @@ export const sacrifice = capability({
       "Deletes an ended session and everything logged of it, for good. Only when the user asked for that: archive hides one.",
   },
   positional: ["session"],
-  async run({ session, confirm }, { sessions, rituals, intent }) {
+  async run({ session, confirm, force }, { sessions, rituals, intent }) {
     if (intent?.begun === session && sessions.find(session) === undefined) {
       await rituals.scrub();
       return sacrificed(session);
@@ -33,8 +45,8 @@ export const sacrifice = capability({
         details: { sessionId: id },
       });
     }
-    await rituals.sacrifice(session, intent?.begin);
-    return sacrificed(id);
+    const branchKept = await rituals.sacrifice(session, force, intent?.begin);
+    return { ...sacrificed(id), ...(branchKept === undefined ? {} : { branchKept }) };
   },
 });
 

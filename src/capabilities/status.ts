@@ -4,7 +4,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import type { SessionRecord } from "../store/sessions.ts";
 import { listedProject } from "./authority.ts";
 import { capability } from "./capability.ts";
-import { runOutcome, sessionActivity, sessionId, wakeRecord } from "./records.ts";
+import { runOutcome, sessionActivity, sessionId, sessionRecord, wakeRecord } from "./records.ts";
 import { outcomeOf } from "./run-outcome.ts";
 import { shortened } from "./shortened.ts";
 
@@ -35,6 +35,8 @@ const session = runOutcome.extend({
   archived: z.boolean(),
   projectRoot: z.string(),
   cwd: z.string(),
+  /** Where it works, unless that is the project itself. */
+  worktree: sessionRecord.shape.worktree.unwrap().pick({ path: true, branch: true }).optional(),
   launchMode: z.string(),
   permission: z.string().nullable(),
   model: z.string().nullable(),
@@ -105,6 +107,9 @@ export const status = capability({
       ...outcomeOf(record, run),
       projectRoot: record.project_root,
       cwd: record.cwd,
+      ...(record.worktree === null
+        ? {}
+        : { worktree: { path: record.worktree.path, branch: record.worktree.branch } }),
       launchMode: record.launch_mode,
       permission: record.permission,
       model: record.model,

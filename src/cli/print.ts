@@ -65,7 +65,7 @@ const printers: ReadonlyMap<string, (output: unknown) => string> = new Map([
   ["complete", as(sessionRecord, ({ id, status }) => `${id} ${status}\n`)],
   ["cast", as(cast.output, ({ cast_id, echo }) => `${cast_id}  ${oneLine(echo)}\n`)],
   ["log", as(log.output, logLines)],
-  ["sacrifice", as(sacrifice.output, ({ id }) => `sacrificed ${id}\n`)],
+  ["sacrifice", as(sacrifice.output, ({ id, branchKept }) => `sacrificed ${id}\n${keptBranch(branchKept)}`)],
   ["capabilities", as(capabilities.output, catalog)],
   [
     "health",
@@ -76,6 +76,9 @@ const printers: ReadonlyMap<string, (output: unknown) => string> = new Map([
     ),
   ],
 ]);
+
+const keptBranch = (branch: string | undefined): string =>
+  branch === undefined ? "" : `its branch ${branch} is still there\n`;
 
 /** How many wakes wait for a session, by its id, and whether its queue stands still until somebody says otherwise. */
 export type Waiting = ReadonlyMap<string, { readonly count: number; readonly isHeld: boolean }>;
@@ -179,6 +182,7 @@ const oneStatus = (shown: OneStatus): string =>
     ["model", shown.model],
     ["project", shown.projectRoot],
     ["cwd", shown.cwd === shown.projectRoot ? null : shown.cwd],
+    ["worktree", shown.worktree && `${shown.worktree.path} (branch ${shown.worktree.branch})`],
     ["pid", shown.pid],
     ["runs", shown.runs],
     ["wakes", shown.wakes && waiting(shown.wakes)],

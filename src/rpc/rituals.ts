@@ -1,6 +1,6 @@
 /**
- * Routes that the published daemon does not have: waiting for one session, its follow-ups, and the rituals. A sacrifice
- * is confirmed in the query (`?confirm=true`) or in the body, since not every client sends a body with DELETE.
+ * Routes that the published daemon does not have: waiting for one session, its follow-ups, its changes, and the rituals.
+ * A sacrifice is confirmed in the query (`?confirm=true`) or in the body, since not every client sends a body with DELETE.
  */
 import type { FastifyRequest } from "fastify";
 import * as z from "zod";
@@ -18,6 +18,7 @@ export const rituals: readonly Route[] = [
     decode: (request) => ({ ...bySession(request), ...wakeInPath.parse(request.params) }),
     takes: z.object({}),
   },
+  { method: "GET", path: "/sessions/:id/changes", action: "changes", decode: changesArguments },
   { method: "POST", path: "/sessions/:id/answer", action: "answer", decode: bodyOfSession },
   { method: "POST", path: "/sessions/:id/archive", action: "archive", decode: ofSession },
   { method: "POST", path: "/sessions/:id/summon", action: "summon", decode: ofSession },
@@ -60,11 +61,18 @@ function wakesArguments(request: FastifyRequest): Record<string, unknown> {
 const wakeInPath = z.object({ wake: z.string() });
 
 function sacrificeArguments(request: FastifyRequest): Record<string, unknown> {
-  const confirm = query(request).get("confirm");
-  return {
-    ...ofSession(request),
-    ...(confirm === undefined
-      ? {}
-      : { confirm: confirm === "true" ? true : confirm === "false" ? false : confirm }),
-  };
+  const given = ["confirm", "force"].flatMap((name) => {
+    const value = query(request).get(name);
+    return value === undefined ? [] : [[name, value === "true" ? true : value === "false" ? false : value]];
+  });
+  return { ...ofSession(request), ...Object.fromEntries(given) };
+}
+
+function changesArguments(request: FastifyRequest): Record<string, unknown> {
+  const parameters = query(request);
+  const numbers = ["run", "maxBytes"].flatMap((name) => {
+    const value = wholeNumber(parameters, name);
+    return value === undefined ? [] : [[name, value]];
+  });
+  return { ...Object.fromEntries(parameters), ...bySession(request), ...Object.fromEntries(numbers) };
 }

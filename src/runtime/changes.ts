@@ -88,6 +88,22 @@ export class Changes {
     });
   }
 
+  /**
+   * The state of a directory whose repository has just been checked out at that commit, without a look at its files:
+   * whatever happens to them meanwhile, the answer is the same. Undefined where filters made the files others.
+   */
+  async checkedOut(directory: string, commit: string): Promise<ProjectState | undefined> {
+    const at = new Date().toISOString();
+    const repository = await locateRepository(directory, this.#env);
+    if (repository.kind === "none" || repository.config.length > 0) return undefined;
+    const { prefix, branch } = repository;
+    const place = `${commit}:${shownPath(prefix.slice(0, -1))}`;
+    const git = { directory, ...(this.#env ? { env: this.#env } : {}) };
+    const tree = await runGit(["rev-parse", "-q", "--verify", place], git);
+    if (tree.kind === "failed") return undefined;
+    return { kind: "git", directory, at, head: commit, branch, operation: null, tree: tree.output.trim() };
+  }
+
   async between({ before, after, path, maxBytes }: ChangesAsked): Promise<ProjectChanges | NoRepository> {
     if (before.kind === "none") return before;
     const { directory } = before;
@@ -122,6 +138,16 @@ export class Changes {
       const repository = await locateRepository(directory, this.#env);
       if (repository.kind === "git") await forgetAllBut(this.#keptOf(repository), trees);
     });
+  }
+
+  /** Forgets all that was kept for other directories. To be called before anything else is. */
+  keepOnlyOf(directories: readonly string[]): void {
+    const wanted = new Set(directories.map((directory) => this.#folderOf(directory)));
+    if (!existsSync(this.#root)) return;
+    for (const name of readdirSync(this.#root)) {
+      const folder = join(this.#root, name);
+      if (!wanted.has(folder)) rmSync(folder, { recursive: true, force: true });
+    }
   }
 
   #keptOf(repository: Repository): KeptIndex {

@@ -1,5 +1,6 @@
 /** Everything that can be known of a launch before anything is written or started. */
 import { randomUUID } from "node:crypto";
+import { relative } from "node:path";
 import { Failure } from "../errors.ts";
 import type { NewSession, SessionRecord } from "../store/sessions.ts";
 import { redactText } from "../text/redact.ts";
@@ -17,8 +18,9 @@ import {
 } from "./harness/harness.ts";
 import type { LaunchSpec } from "./host/protocol.ts";
 import { childPermission } from "./lineage.ts";
-import { canonicalDirectory, resolvePlace } from "./project-root.ts";
+import { type Place, canonicalDirectory, isInside, requireWithin, resolvePlace } from "./project-root.ts";
 import { newRunToken } from "./run-tokens.ts";
+import { type WorktreeWanted, isReachable } from "./session-worktrees.ts";
 
 /** Longest title, characters: what a list can show. Less of a prompt serves as one when the caller gives none. */
 const titleCharactersMax = { given: 500, prompt: 200 } as const;
@@ -44,6 +46,8 @@ export interface LaunchInput {
   readonly tools: boolean;
   /** Whether the session that launches it is woken when it ends. */
   readonly wakeParent: boolean;
+  /** Whether it gets a git worktree and a branch of its own. */
+  readonly worktree: boolean;
 }
 
 export interface Preparation {
@@ -55,12 +59,16 @@ export interface Preparation {
 
 /** A run that only has to be written down and handed to a host. */
 export interface PreparedRun {
+  /** A coding agent of ours to know, which asks its model before it does anything. */
+  readonly isAgent: boolean;
   readonly tokenHash: string;
   readonly spec: LaunchSpec;
 }
 
 export interface Prepared extends PreparedRun {
   readonly session: NewSession;
+  /** The worktree that is to be made for it. */
+  readonly wanted: WorktreeWanted | undefined;
 }
 
 /** Throws what keeps it from being launched: nothing has happened then. */
@@ -69,7 +77,7 @@ export async function prepare(
   from: { readonly env: Environment; readonly parent: SessionRecord | undefined },
   preparation: Preparation,
 ): Promise<Prepared> {
-  const place = resolvePlace(input.projectRoot, input.cwd);
+  const { wanted, worktree, ...place } = placeOf(input, from.parent);
   const addDirs = [...new Set(input.addDirs.map((dir) => canonicalDirectory("addDirs", dir)))];
   const permission = permissionOf(input, { ...place, addDirs }, from.parent);
   if (input.wakeParent && from.parent === undefined) throw nobodyToWake();
@@ -92,6 +100,7 @@ export async function prepare(
   );
   return {
     ...run,
+    wanted,
     session: {
       id,
       project_root: place.projectRoot,
@@ -110,9 +119,37 @@ export async function prepare(
       depth: (from.parent?.depth ?? 0) + 1,
       tools,
       wake_parent: input.wakeParent,
+      worktree,
     },
   };
 }
+
+/**
+ * Where it works. To a session in a worktree that worktree is its project: what it launches there works there too, or in
+ * one of its own that begins at the same commit, and is a session of the project all the same.
+ */
+function placeOf(
+  { projectRoot, cwd, worktree: isWanted }: LaunchInput,
+  parent: SessionRecord | undefined,
+): Place & Pick<Prepared, "wanted"> & Pick<SessionRecord, "worktree"> {
+  const place = resolvePlace(projectRoot, cwd);
+  const around = parent?.worktree ?? null;
+  const isThere = parent !== undefined && around !== null && isInside(around.path, place.projectRoot);
+  const from = isThere ? around.directory : place.projectRoot;
+  return {
+    projectRoot: isThere ? parent.project_root : place.projectRoot,
+    cwd: place.cwd,
+    worktree: isThere && !isWanted ? around : null,
+    wanted: isWanted ? { from, way: relative(from, place.cwd) } : undefined,
+  };
+}
+
+/** The same in the worktree that was made for it. */
+export const inWorktree = <P extends Prepared>(prepared: P, session: P["session"]): P => ({
+  ...prepared,
+  session,
+  spec: { ...prepared.spec, cwd: session.cwd },
+});
 
 export interface Resumption {
   readonly runId: string;
@@ -135,7 +172,8 @@ export async function prepareResumed(
   return prepareRun(
     {
       session: {
-        ...resolvePlace(session.project_root, session.cwd),
+        projectRoot: session.project_root,
+        cwd: cwdOf(session),
         id: session.id,
         harness: session.harness,
         launchMode: kept.launchMode,
@@ -154,6 +192,10 @@ export async function prepareResumed(
   );
 }
 
+/** Where it worked before. Throws `invalid_request` where that is gone, or no longer in its boundary. */
+const cwdOf = ({ project_root, worktree, cwd }: SessionRecord): string =>
+  worktree === null ? resolvePlace(project_root, cwd).cwd : requireWithin(worktree.path, cwd);
+
 /** Throws `not_resumable`. */
 export function resumable(
   session: SessionRecord,
@@ -165,6 +207,8 @@ export function resumable(
   if (!resumes(launchMode)) throw cannotResume(session, label);
   if (session.harness_session_id === null)
     throw notResumable(session, `${label} never told the id of its conversation`);
+  if (session.worktree !== null && !isReachable(session.worktree.path))
+    throw notResumable(session, `its worktree ${session.worktree.path} is gone`);
   return { launchMode, conversation: session.harness_session_id };
 }
 
@@ -234,6 +278,7 @@ async function prepareRun(
   const { file, version } = await harnesses.find(session.harness, env);
   const { token, hash } = newRunToken();
   return {
+    isAgent: harness.source === builtIn,
     tokenHash: hash,
     spec: {
       runId,
@@ -276,6 +321,9 @@ function permissionOf(
   if (parent !== undefined) return childPermission(parent, { projectRoot, permission, addDirs });
   return permission ?? (launchMode === "interactive" ? undefined : "workspace-write");
 }
+
+/** What `Harness.source` says of those that Coven knows itself. */
+const builtIn = "built in";
 
 /** What a run needs to speak to its Coven, and to be known there. */
 const runVariables = ["COVEN_HOME", "COVEN_BIN", "COVEN_SESSION_ID", "COVEN_RUN_ID", "COVEN_TOKEN"] as const;

@@ -1,7 +1,7 @@
 /** Launching: the record that is written first, then the spawn, of one session or of several at once. */
 import { randomUUID } from "node:crypto";
 import { Failure } from "../errors.ts";
-import type { SessionRecord } from "../store/sessions.ts";
+import type { NewSession, SessionRecord } from "../store/sessions.ts";
 import type { Store } from "../store/store.ts";
 import type { WakeRecord } from "../store/wakes.ts";
 import type { Environment, Environments } from "./environment.ts";
@@ -13,11 +13,14 @@ import {
   type Preparation,
   type Prepared,
   type PreparedRun,
+  inWorktree,
   prepare,
   prepareResumed,
 } from "./launch-preparation.ts";
 import type { Leftovers } from "./leftovers.ts";
 import { type LaunchLimits, requireRoom } from "./lineage.ts";
+import type { ProjectStates } from "./project-states.ts";
+import type { SessionWorktrees } from "./session-worktrees.ts";
 import type { LiveSessions, Remember } from "./sessions.ts";
 
 export interface Launched {
@@ -37,6 +40,9 @@ export interface Launcher {
   readonly remember?: Remember | undefined;
 }
 
+/** A run of a session that is new or, where nothing more is wanted, was there before. */
+type ToSpawn = PreparedRun & Pick<Prepared, "session"> & Partial<Pick<Prepared, "wanted">>;
+
 export interface LaunchesOptions extends Preparation {
   readonly store: Store;
   readonly growth: Growth;
@@ -44,6 +50,8 @@ export interface LaunchesOptions extends Preparation {
   readonly environments: Environments;
   readonly sessions: LiveSessions;
   readonly leftovers: Leftovers;
+  readonly worktrees: SessionWorktrees;
+  readonly states: ProjectStates;
   readonly limits: () => LaunchLimits;
   /** Hears of sessions whose parent is to be told of their end. */
   readonly tells: (session: string) => void;
@@ -101,10 +109,10 @@ export class Launches {
   }
 
   async #launch(input: LaunchInput, launcher: Launcher): Promise<Launched> {
-    const prepared = await prepare(input, await this.#from(launcher), this.#options);
-    const host = await this.#host();
-    const cursorSeq = await this.#write([prepared], host, launcher);
-    await this.#spawn(prepared, host);
+    const from = await this.#from(launcher);
+    const prepared = await prepare(input, from, this.#options);
+    const { written, host, cursorSeq } = await this.#writeWithWorktrees([prepared], from.env, launcher);
+    await Promise.all(written.map((each) => this.#spawn(each, host)));
     return this.#answer(prepared, cursorSeq);
   }
 
@@ -118,9 +126,8 @@ export class Launches {
         session: { ...session, lane_of: lanes[0]?.session.id ?? session.id, lane: lanes.length },
       });
     }
-    const host = await this.#host();
-    const cursorSeq = await this.#write(lanes, host, launcher);
-    const spawned = await Promise.allSettled(lanes.map((lane) => this.#spawn(lane, host)));
+    const { written, host, cursorSeq } = await this.#writeWithWorktrees(lanes, from.env, launcher);
+    const spawned = await Promise.allSettled(written.map((lane) => this.#spawn(lane, host)));
     const failed = spawned.flatMap((each) => (each.status === "rejected" ? [each] : []));
     if (failed[0] && failed.length === lanes.length) throw failed[0].reason;
     return lanes.map((lane) => this.#answer(lane, cursorSeq));
@@ -144,6 +151,7 @@ export class Launches {
     await store.writeDurably(() => {
       this.#requireOpen();
       requireConnected(host);
+      this.#options.worktrees.requireStays(session.worktree);
       write(runId);
       store.runs.setToken(runId, prepared.tokenHash);
       store.runs.giveTo(runId, host.pid);
@@ -151,7 +159,9 @@ export class Launches {
     growth.tell([session.id]);
     this.#options.launched(session.id);
     if (session.wake_parent) this.#options.tells(session.id);
-    await this.#spawn(prepared, host);
+    // What the run before has left is looked at first.
+    void this.#options.states.settle(session.id);
+    await this.#spawn({ ...prepared, session }, host);
   }
 
   #requireOpen(): void {
@@ -170,15 +180,37 @@ export class Launches {
     return host;
   }
 
+  /** Worktrees are made before anything is written down; what fails then leaves none. */
+  async #writeWithWorktrees(prepared: readonly Prepared[], env: Environment, launcher: Launcher) {
+    const { store, limits, worktrees } = this.#options;
+    requireRoom(store, limits(), this.#parentOf(launcher), prepared.length);
+    const host = await this.#host();
+    const written: Prepared[] = [];
+    try {
+      // One after the other: git lets nobody else write to a repository meanwhile.
+      for (const each of prepared) {
+        const { wanted, session } = each;
+        if (wanted === undefined) written.push(each);
+        else written.push(inWorktree(each, await worktrees.make(session, wanted, env)));
+      }
+      return { written, host, cursorSeq: await this.#write(written, host, launcher) };
+    } catch (error) {
+      for (const { wanted, session } of written)
+        if (wanted !== undefined) await worktrees.takeBack(session, env);
+      throw error;
+    }
+  }
+
   /** Answers the place in the log before them. */
   async #write(launches: readonly Prepared[], host: HostLink, launcher: Launcher): Promise<number> {
-    const { store, growth, limits } = this.#options;
+    const { store, growth, limits, worktrees } = this.#options;
     const [first] = launches;
     const parent = this.#parentOf(launcher);
     const cursorSeq = store.events.lastSeq();
     await store.writeWhenFree(() => {
       this.#requireOpen();
       requireRoom(store, limits(), parent, launches.length);
+      for (const { session } of launches) worktrees.requireStays(session.worktree);
       if (first) launcher.remember?.(first.spec.sessionId);
       for (const { session, spec, tokenHash } of launches) {
         store.sessions.create(session, spec.runId);
@@ -205,8 +237,17 @@ export class Launches {
    * A host that lives and gave no answer has the run all the same: it is launched as far as anybody knows, its log says
    * what comes of it, and told as failed it would be launched again. Throws what went wrong otherwise.
    */
-  async #spawn({ spec }: PreparedRun, host: HostLink): Promise<void> {
+  async #spawn({ spec, isAgent, session, wanted }: ToSpawn, host: HostLink): Promise<void> {
+    const { project_root, worktree = null } = session;
+    const { ready, started } = this.#options.states.begin({
+      session: { id: spec.sessionId, project_root, worktree },
+      run: spec.runId,
+      isNew: wanted !== undefined,
+      isAgent,
+    });
+    if (ready !== undefined) await ready;
     try {
+      started();
       await host.call("launch", spec);
     } catch (error) {
       const { hosts, leftovers } = this.#options;
@@ -215,8 +256,16 @@ export class Launches {
       // The host has told the log of a launch that failed there; nobody else would tell of any other.
       if (code !== "launch_failed")
         await leftovers.orphanLostRuns(({ id }) => id === spec.runId, "it could not be handed to a host");
+      else if (wanted !== undefined) await this.#takeBackWorktree(session);
       throw error;
     }
+  }
+
+  /** Nothing has run in it. */
+  async #takeBackWorktree(session: NewSession): Promise<void> {
+    const { store, worktrees } = this.#options;
+    if (await worktrees.takeBack(session))
+      await store.writeWhenFree(() => store.sessions.forgetWorktree(session.id));
   }
 
   #answer({ spec }: Prepared, cursorSeq: number): Launched {

@@ -15,14 +15,17 @@ export interface Place {
 export function resolvePlace(projectRoot: string, cwd: string | undefined): Place {
   const root = canonicalDirectory("projectRoot", projectRoot);
   if (cwd === undefined) return { projectRoot: root, cwd: root };
-  const place = canonicalDirectory("cwd", resolve(root, cwd));
-  if (!isInside(root, place)) {
-    throw new Failure("invalid_request", `cwd ${place} is outside the project root ${root}`, {
-      hint: "Pass a cwd inside the project root, or launch with another project root.",
-      details: { cwd: place, projectRoot: root },
-    });
-  }
-  return { projectRoot: root, cwd: place };
+  return { projectRoot: root, cwd: requireWithin(root, resolve(root, cwd)) };
+}
+
+/** The real path of a working directory that exists. Throws `invalid_request` where that is outside of its boundary. */
+export function requireWithin(root: string, cwd: string): string {
+  const place = canonicalDirectory("cwd", cwd);
+  if (isInside(root, place)) return place;
+  throw new Failure("invalid_request", `cwd ${place} is outside the project root ${root}`, {
+    hint: "Pass a cwd inside the project root, or launch with another project root.",
+    details: { cwd: place, projectRoot: root },
+  });
 }
 
 /** An existing directory as its real path. */
@@ -48,7 +51,7 @@ function realPath(path: string): string | undefined {
   }
 }
 
-function isInside(root: string, path: string): boolean {
+export function isInside(root: string, path: string): boolean {
   const way = relative(root, path);
   return way !== ".." && !way.startsWith("../") && !isAbsolute(way);
 }

@@ -38,6 +38,8 @@ export interface RetentionOptions {
   readonly log: Log;
   /** What holds now where a caller says nothing else. Throws where that is not certain. */
   readonly bounds: () => Bounds;
+  /** Hears of each session whose log is pruned. */
+  readonly pruned: (session: string) => Promise<void>;
 }
 
 export class Retention {
@@ -119,6 +121,7 @@ export class Retention {
       total.bytes += bytes;
       await pause(pauseMs);
     }
+    if (total.events > 0) await this.#options.pruned(session);
     return total;
   }
 }

@@ -14,6 +14,7 @@ import type { LogReader } from "./reading.ts";
 import type { Retention } from "./retention.ts";
 import type { Rituals } from "./rituals.ts";
 import type { Screens } from "./screens.ts";
+import type { SessionChanges, SessionChangesAsked } from "./session-changes.ts";
 import type { LiveSessions } from "./sessions.ts";
 import type { Wakes } from "./wakes.ts";
 import type { Watches } from "./watch.ts";
@@ -55,6 +56,8 @@ export interface Runtime {
   readonly retention: Retention;
   /** What a harness finds in the user's folders when it is launched. */
   readonly scanHarness: (id: string) => HarnessScan;
+  /** What a session changed in its project. */
+  readonly changesOf: (asked: SessionChangesAsked) => Promise<SessionChanges>;
   readonly listSessions: (filter: ListFilter) => SessionRecord[];
   /** Of one project, or of all. */
   readonly liveCount: (projectRoot?: string) => number;

@@ -132,11 +132,11 @@ export function whatIsLost({
 const counted = (count: number, one: string, more: string): string =>
   count === 0 ? "" : `${count} ${count === 1 ? one : more}`;
 
-/** The output. Throws `runtime_unavailable`, for what is asked here no repository has a reason to refuse. */
+/** The output. Throws `git_failed`, for what is asked here no repository has a reason to refuse. */
 export async function done(answer: Promise<GitAnswer>): Promise<string> {
   const answered = await answer;
   if (answered.kind === "done") return answered.output;
-  throw new Failure("runtime_unavailable", `git failed: ${answered.message}`, {
+  throw new Failure("git_failed", `git failed: ${answered.message}`, {
     hint: "Try again once git works there.",
   });
 }

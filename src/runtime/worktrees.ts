@@ -45,7 +45,7 @@ export function worktreePlace(folder: string, repository: string, name: string):
 }
 
 /**
- * Throws `invalid_request` for a place or name that cannot be or is taken, no repository, no commit, and
+ * Throws `invalid_request` for a place or name that cannot be, no repository, no commit, `worktree_taken`, and
  * `launch_failed` where git could not check out; then nothing of it is left.
  */
 export async function createWorktree({ repository, place, name, env }: WorktreeAsked): Promise<Worktree> {
@@ -96,7 +96,7 @@ function requireName(name: string): void {
 }
 
 /** The nearest folder that git keeps something in, without asking git. */
-function workTreeAround(directory: string): string | undefined {
+export function workTreeAround(directory: string): string | undefined {
   if (existsSync(join(directory, ".git"))) return directory;
   return dirname(directory) === directory ? undefined : workTreeAround(dirname(directory));
 }
@@ -121,9 +121,9 @@ const realPlace = (place: string): string =>
 const realpathOr = (path: string): string => (existsSync(path) ? realpathSync(path) : path);
 
 const taken = (what: string, details: Readonly<Record<string, string>>): Failure =>
-  new Failure("invalid_request", what, {
-    hint: "Choose another name for the worktree.",
-    details: { ...details, taken: true },
+  new Failure("worktree_taken", what, {
+    hint: "Ask again, for it gets another name; a branch of yours called coven has to make room. Nothing of it was touched.",
+    details,
   });
 
 /** Why git would not, where it is the caller's to change. */
@@ -194,7 +194,7 @@ export interface RemovalAsked {
 }
 
 /**
- * Throws `confirmation_required` where something would be lost and `force` is not set. Answers whether the branch is
+ * Throws `worktree_not_clean` where something would be lost and `force` is not set, `git_failed` where git does not do it. Answers whether the branch is
  * still there: one with commits of its own always is, and one that is checked out elsewhere.
  */
 export async function removeWorktree(asked: RemovalAsked): Promise<{ readonly isBranchKept: boolean }> {
@@ -208,14 +208,10 @@ export async function removeWorktree(asked: RemovalAsked): Promise<{ readonly is
   if (existsSync(path) || (await isRegistered(git, path))) {
     const removed = await runGit(["worktree", "remove", ...(force ? ["--force"] : []), path], git);
     if (removed.kind === "failed") {
-      throw new Failure(
-        "confirmation_required",
-        `git does not remove the worktree ${path}: ${removed.message}`,
-        {
-          hint: "A locked one is unlocked with git worktree unlock; otherwise say that it is to be forced.",
-          details: { path },
-        },
-      );
+      throw new Failure("git_failed", `git does not remove the worktree ${path}: ${removed.message}`, {
+        hint: "A locked one is unlocked with git worktree unlock.",
+        details: { path },
+      });
     }
   }
   return { isBranchKept: !(await removeBranch(git, branch)) };
@@ -223,14 +219,10 @@ export async function removeWorktree(asked: RemovalAsked): Promise<{ readonly is
 
 function wouldBeLost(state: WorktreeState): Failure {
   const { path, uncommitted, untracked, repositories, commits } = state;
-  return new Failure(
-    "confirmation_required",
-    `with the worktree ${path} would be lost: ${whatIsLost(state)}`,
-    {
-      hint: "Commit or merge what is wanted, or say that it is to be forced. A branch with commits of its own stays.",
-      details: { path, uncommitted, untracked, repositories, commits },
-    },
-  );
+  return new Failure("worktree_not_clean", `with the worktree ${path} would be lost: ${whatIsLost(state)}`, {
+    hint: "Commit or merge what is wanted, or pass force: true (CLI: --force). A branch with commits of its own stays.",
+    details: { path, uncommitted, untracked, repositories, commits },
+  });
 }
 
 /** Throws `invalid_request` for a worktree of another repository. */

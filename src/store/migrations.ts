@@ -148,4 +148,14 @@ export const migrations: readonly string[] = [
   ALTER TABLE sessions ADD COLUMN wake_parent INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE sessions ADD COLUMN activity TEXT;
   `,
+  // 5: the git worktree a session works in; what git said of its project when each run began and when it had ended
+  `
+  ALTER TABLE sessions ADD COLUMN worktree TEXT;
+
+  ALTER TABLE runs ADD COLUMN project_before TEXT;
+  ALTER TABLE runs ADD COLUMN project_after TEXT;
+  CREATE INDEX runs_to_look_at ON runs (session_id) WHERE project_before IS NOT NULL AND project_after IS NULL;
+  CREATE INDEX runs_of_directory ON runs (json_extract(project_before, '$.directory'))
+    WHERE project_before IS NOT NULL;
+  `,
 ];

@@ -41,6 +41,16 @@ interface RunRow extends Omit<RunRecord, "result" | "left_behind" | "tells_paren
   left_behind: string | null;
 }
 
+/** What was remembered of the project when the run began and when it had ended: text of whoever remembered it. */
+export interface RunProject {
+  readonly id: string;
+  readonly number: number;
+  readonly created_at: string;
+  readonly ended_at: string | null;
+  readonly project_before: string | null;
+  readonly project_after: string | null;
+}
+
 export interface NewRun {
   readonly id: string;
   readonly session: string;
@@ -94,6 +104,37 @@ export function openRuns({ db }: Ledger) {
     db,
     "SELECT * FROM runs WHERE session_id = :session AND created_at <= :at ORDER BY number DESC LIMIT 1",
   );
+  const projects = statement<RunProject>(
+    db,
+    `SELECT id, number, created_at, ended_at, project_before, project_after FROM runs
+     WHERE session_id = :session ORDER BY number`,
+  );
+  const setBefore = statement(db, "UPDATE runs SET project_before = :state WHERE id = :id");
+  const setAfter = statement(db, "UPDATE runs SET project_after = :state WHERE id = :id");
+  const unlooked = statement<{ session_id: string }>(
+    db,
+    `SELECT DISTINCT session_id FROM runs
+     WHERE project_before IS NOT NULL AND project_after IS NULL AND ended_at IS NOT NULL`,
+  );
+  const directoryOf = "json_extract(project_before, '$.directory')";
+  const directories = statement<{ directory: string | null }>(
+    db,
+    `SELECT DISTINCT ${directoryOf} AS directory FROM runs WHERE session_id = :session`,
+  );
+  const allDirectories = statement<{ directory: string | null }>(
+    db,
+    `SELECT DISTINCT ${directoryOf} AS directory FROM runs WHERE project_before IS NOT NULL`,
+  );
+  const inDirectory = statement<Pick<RunProject, "project_before" | "project_after">>(
+    db,
+    `SELECT project_before, project_after FROM runs
+     WHERE project_before IS NOT NULL AND ${directoryOf} = :directory`,
+  );
+  const forget = statement(
+    db,
+    `UPDATE runs SET project_before = :state, project_after = :state
+     WHERE session_id = :session AND ended_at IS NOT NULL AND ${directoryOf} IS NOT NULL`,
+  );
   const open = statement<RunRow>(db, "SELECT * FROM runs WHERE ended_at IS NULL");
   const byId = statement<RunRow>(db, "SELECT * FROM runs WHERE id = :id");
   const byToken = statement<RunRow>(db, "SELECT * FROM runs WHERE token_hash = :token");
@@ -143,6 +184,30 @@ export function openRuns({ db }: Ledger) {
     newest: (session: string): RunRecord | undefined => toRecord(newest.get({ session })),
     /** The run that was the session's newest at a time. */
     before: (session: string, at: string): RunRecord | undefined => toRecord(before.get({ session, at })),
+    /** Of each run of the session, in order. */
+    projects: (session: string): RunProject[] => projects.all({ session }),
+    setProjectBefore: (id: string, state: string): void => {
+      setBefore.run({ id, state });
+    },
+    setProjectAfter: (id: string, state: string): void => {
+      setAfter.run({ id, state });
+    },
+    /** Sessions with an ended run after which nobody has looked at the project. */
+    unlooked: (): string[] => unlooked.all().map(({ session_id }) => session_id),
+    /** Where the session's runs found a project. */
+    directories: (session: string): string[] =>
+      directories.all({ session }).flatMap(({ directory }) => directory ?? []),
+    /** Where any run did. */
+    allDirectories: (): string[] => allDirectories.all().flatMap(({ directory }) => directory ?? []),
+    /** Everything that is remembered of the project in a directory. */
+    projectStates: (directory: string): string[] =>
+      inDirectory
+        .all({ directory })
+        .flatMap(({ project_before, project_after }) => [project_before ?? [], project_after ?? []].flat()),
+    /** Puts this in the place of what the session's ended runs remember. */
+    replaceProjects: (session: string, state: string): void => {
+      forget.run({ session, state });
+    },
     /** Runs without an ending, live ones and those whose host is lost. */
     open: (): RunRecord[] => open.all().flatMap((row) => toRecord(row) ?? []),
   };

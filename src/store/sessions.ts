@@ -10,6 +10,18 @@ const recordedActivity = activity.extend({ since: z.string() });
 export type Activity = z.output<typeof recordedActivity>;
 const activityColumn = z.string().transform((json) => recordedActivity.parse(JSON.parse(json)));
 
+/** A git worktree that was made for a session, and the branch it was made with. */
+const worktree = z.object({
+  path: z.string(),
+  /** In it, what the project's root is in the repository. */
+  directory: z.string(),
+  branch: z.string(),
+  /** The commit it was begun at. */
+  base: z.string(),
+});
+export type SessionWorktree = z.output<typeof worktree>;
+const worktreeColumn = z.string().transform((json) => worktree.parse(JSON.parse(json)));
+
 /** A session as every surface shows it: the published record's fields first, then ours. */
 export interface SessionRecord {
   readonly id: string;
@@ -47,6 +59,8 @@ export interface SessionRecord {
   readonly wake_parent: boolean;
   /** What it does, while it lives and there is evidence of it. */
   readonly activity: Activity | null;
+  /** Where it works, unless that is the project itself. */
+  readonly worktree: SessionWorktree | null;
 }
 
 export type NewSession = Pick<
@@ -69,6 +83,7 @@ export type NewSession = Pick<
       | "depth"
       | "tools"
       | "wake_parent"
+      | "worktree"
     >
   > & {
     /** The first of the sessions that one call launched, and which of them it is. */
@@ -78,7 +93,7 @@ export type NewSession = Pick<
 
 interface SessionRow extends Omit<
   SessionRecord,
-  "labels" | "add_dirs" | "external" | "execution_binding" | "tools" | "wake_parent" | "activity"
+  "labels" | "add_dirs" | "external" | "execution_binding" | "tools" | "wake_parent" | "activity" | "worktree"
 > {
   labels: string;
   add_dirs: string;
@@ -86,6 +101,7 @@ interface SessionRow extends Omit<
   tools: number;
   wake_parent: number;
   activity: string | null;
+  worktree: string | null;
   lane_of: string | null;
   lane: number | null;
 }
@@ -101,6 +117,8 @@ export interface ListFilter {
   readonly projectRoot: string | undefined;
   readonly label: string | undefined;
   readonly parent: string | undefined;
+  /** The path or the branch of one. */
+  readonly worktree?: string | undefined;
   /** Only live ones that ask something. */
   readonly attention: boolean;
   readonly includeArchived: boolean;
@@ -134,10 +152,10 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
     db,
     `INSERT INTO sessions (id, project_root, cwd, harness, title, status, launch_mode, permission, model, add_dirs,
        labels, conversation_id, familiar_id, caller_familiar_id, external, transcript_path,
-       parent_id, depth, lane_of, lane, tools, wake_parent, created_at, updated_at, last_activity_at)
+       parent_id, depth, lane_of, lane, tools, wake_parent, worktree, created_at, updated_at, last_activity_at)
      VALUES (:id, :project_root, :cwd, :harness, :title, :status, :launch_mode, :permission, :model, :add_dirs,
        :labels, :conversation_id, :familiar_id, :caller_familiar_id, :external, :transcript_path,
-       :parent_id, :depth, :lane_of, :lane, :tools, :wake_parent, :at, :at, :at)`,
+       :parent_id, :depth, :lane_of, :lane, :tools, :wake_parent, :worktree, :at, :at, :at)`,
   );
   const byId = statement<SessionRow>(db, "SELECT * FROM sessions WHERE id = :id");
   const statusOf = statement<{ status: SessionStatus }>(db, "SELECT status FROM sessions WHERE id = :id");
@@ -155,6 +173,7 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
        AND (:root IS NULL OR project_root = :root)
        AND (:label IS NULL OR EXISTS (SELECT 1 FROM json_each(labels) WHERE value = :label))
        AND (:parent IS NULL OR parent_id = :parent)
+       AND (:worktree IS NULL OR :worktree IN (worktree ->> 'path', worktree ->> 'branch'))
        AND (:attention = 0 OR (${isOurs} AND json_extract(activity, '$.state') = 'attention'))
        AND (:archived = 1 OR archived_at IS NULL)
        AND (:before_at IS NULL OR (created_at, id) < (:before_at, :before_id))
@@ -164,6 +183,18 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
     db,
     `SELECT count(*) AS count FROM sessions WHERE parent_id = :parent AND ${isOurs}`,
   );
+  const inWorktree = statement<{ id: string }>(
+    db,
+    "SELECT id FROM sessions WHERE worktree ->> 'path' = :path AND id <> :except LIMIT 1",
+  );
+  const beside = statement<{ id: string }>(
+    db,
+    `SELECT id FROM sessions AS other
+     WHERE project_root = :root AND worktree ->> 'path' IS :path AND id <> :id AND EXISTS
+       (SELECT 1 FROM runs WHERE session_id = other.id AND created_at < :until AND coalesce(ended_at, :until) > :since)
+     ORDER BY created_at DESC, id DESC LIMIT :limit`,
+  );
+  const setWorktree = statement(db, "UPDATE sessions SET worktree = :worktree WHERE id = :id");
   const lanes = statement<SessionRow>(db, "SELECT * FROM sessions WHERE lane_of = :first ORDER BY lane");
   const setStatus = statement(
     db,
@@ -209,6 +240,7 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
           external = false,
           tools = false,
           wake_parent = false,
+          worktree: place = null,
           ...fields
         } = session;
         insert.run({
@@ -220,6 +252,7 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
           external: external ? 1 : 0,
           tools: tools ? 1 : 0,
           wake_parent: wake_parent ? 1 : 0,
+          worktree: place === null ? null : JSON.stringify(place),
           at: now(),
         });
         events.append(session.id, run, "status", { from: null, to: status });
@@ -244,6 +277,7 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
           root: filter.projectRoot ?? null,
           label: filter.label ?? null,
           parent: filter.parent ?? null,
+          worktree: filter.worktree ?? null,
           attention: filter.attention ? 1 : 0,
           archived: filter.includeArchived ? 1 : 0,
           before_at: filter.before?.createdAt ?? null,
@@ -258,6 +292,23 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
     liveChildren: (parent: string): number => liveChildren.get({ parent })?.count ?? 0,
     /** Those that were launched by one call, in its order, by the first of them. */
     lanesOf: (first: string): SessionRecord[] => lanes.all({ first }).map(toRecord),
+    /** Whether another session than this one works, or has worked, in the worktree. */
+    isWorktreeOfOthers: (path: string, except: string): boolean =>
+      inWorktree.get({ path, except }) !== undefined,
+    /** Whether any session does. */
+    isWorktreeOfAny: (path: string): boolean => inWorktree.get({ path, except: "" }) !== undefined,
+    /** The worktree is gone. */
+    forgetWorktree: (id: string): void => {
+      setWorktree.run({ id, worktree: null });
+    },
+    /** Other sessions with a run in the same files at some time between, the newest first. */
+    beside: (
+      { id, project_root, worktree: place }: SessionRecord,
+      { since, until, limit }: { readonly since: string; readonly until: string; readonly limit: number },
+    ): string[] =>
+      beside
+        .all({ id, root: project_root, path: place?.path ?? null, since, until, limit })
+        .map((row) => row.id),
     setArchived: (id: string, archived: boolean): void => {
       setArchived.run({ id, archived: archived ? now() : null, at: now() });
     },
@@ -337,6 +388,7 @@ function toRecord(row: SessionRow): SessionRecord {
     wake_parent: row.wake_parent === 1,
     // A host of an older version leaves it there when the session ends.
     activity: row.activity === null || !isLive(row.status) ? null : activityColumn.parse(row.activity),
+    worktree: row.worktree === null ? null : worktreeColumn.parse(row.worktree),
   };
 }
 

@@ -76,7 +76,12 @@ describe("prune", () => {
   test("that is cut off says so, so that it is not remembered as done", async () => {
     const store = openStore(join(makeHome(), "ledger.sqlite3"));
     const bounds = { maxAgeMs: 0, maxBytes: null };
-    const retention = new Retention({ store, log: pino({ level: "silent" }), bounds: () => bounds });
+    const retention = new Retention({
+      store,
+      log: pino({ level: "silent" }),
+      pruned: async () => undefined,
+      bounds: () => bounds,
+    });
     const cutOff = retention.prune({}, { dryRun: false, signal: AbortSignal.abort() });
     await expect(cutOff).rejects.toMatchObject({ code: "runtime_unavailable" });
     store.close();

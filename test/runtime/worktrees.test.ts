@@ -122,16 +122,16 @@ describe("a worktree", () => {
     project.git("branch", "coven/mine");
     const place = join(folder, "place");
     expect(await failureOf(createWorktree({ repository: project.path, place, name: "lane" }))).toMatchObject({
-      code: "invalid_request",
+      code: "worktree_taken",
       message: `${place} exists already`,
-      details: { taken: true },
+      details: { place },
     });
     const other = join(folder, "other");
     expect(
       await failureOf(createWorktree({ repository: project.path, place: other, name: "mine" })),
     ).toMatchObject({
-      code: "invalid_request",
-      details: { taken: true, branch: "coven/mine" },
+      code: "worktree_taken",
+      details: { branch: "coven/mine" },
     });
     expect(existsSync(join(place, "mine.txt"))).toBe(true);
     expect(existsSync(other)).toBe(false);
@@ -142,7 +142,7 @@ describe("a worktree", () => {
     const project = repositoryWithCommit();
     project.git("branch", "coven");
     const failure = await failureOf(laneOf(project));
-    expect(failure).toMatchObject({ code: "invalid_request", details: { taken: true } });
+    expect(failure).toMatchObject({ code: "worktree_taken", details: { branch: "coven/lane" } });
     expect(branches(project)).toEqual(["coven", "main"]);
   });
 
@@ -308,7 +308,7 @@ describe("removing a worktree", () => {
     work(lane);
     const was = contentsOf(lane.path);
     expect(await failureOf(removeWorktree(lane.removal))).toMatchObject({
-      code: "confirmation_required",
+      code: "worktree_not_clean",
       message: `with the worktree ${lane.path} would be lost: ${lost}`,
     });
     expect(contentsOf(lane.path)).toEqual(was);
@@ -344,7 +344,7 @@ describe("removing a worktree", () => {
     const lane = await laneOf(project);
     project.git("worktree", "lock", lane.path);
     expect(await failureOf(removeWorktree({ ...lane.removal, force: true }))).toMatchObject({
-      code: "confirmation_required",
+      code: "git_failed",
       message: expect.stringContaining("lock"),
     });
     expect(existsSync(lane.path)).toBe(true);

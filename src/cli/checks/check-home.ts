@@ -108,7 +108,7 @@ const versionAt = 60;
 const applicationIdAt = 68;
 const ourApplicationId = 0x436f766e;
 /** The steps of src/store/migrations.ts; a test holds the two together. */
-const knownVersion = 4;
+const knownVersion = 5;
 
 export function store({ where: { home } }: Cli): Check {
   if (!existsSync(home.ledger)) return pass("store", "none yet");
