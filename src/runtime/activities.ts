@@ -11,6 +11,7 @@ import { isLive } from "../events.ts";
 import type { Log } from "../log.ts";
 import type { Activity, SessionRecord } from "../store/sessions.ts";
 import type { Store } from "../store/store.ts";
+import { redactText } from "../text/redact.ts";
 import {
   type Known,
   type Sign,
@@ -383,10 +384,11 @@ const questionId = (run: string, question: OpenQuestion): string =>
     .digest("hex")
     .slice(0, 12);
 
+/** What was printed in pieces, and so was no secret in the log, may stand on the screen as one. */
 const shownQuestion = ({ id, question: { text, choices } }: AskedQuestion) => ({
   id,
-  text,
-  choices: choices.map(({ label }) => label),
+  text: redactText(text),
+  choices: choices.map(({ label }) => redactText(label)),
 });
 
 function signOfScreen(reading: ScreenReading): ActivitySign {
