@@ -12,7 +12,7 @@ export const answer = capability({
   effect: "write",
   input: z.strictObject({
     session: sessionId.describe("session id"),
-    question: z.string().min(1).max(200).describe("question id, as status tells it"),
+    question: z.string().min(1).max(200).describe("question id, as status or watch tells it"),
     choice: z
       .union([z.int().min(1), z.string().min(1).max(textCharactersMax)])
       .optional()
@@ -36,7 +36,8 @@ export const answer = capability({
   right: "descendants",
   tool: {
     title: "Answer a session's question",
-    description: "Answers the open question of a session (status names it) by choice or text.",
+    description:
+      "Answers the open question of a session, such as a permission prompt: watch until attention, or status, tells it with its choices. Nothing is typed if it is gone.",
   },
   positional: ["session", "question", "choice"],
   async run({ session, question, choice, text }, { answers, caller, intent }) {
