@@ -222,7 +222,12 @@ export class WakeQueue {
       const run = this.#store.runs.newest(id);
       if (isLive(session.status)) {
         if (run === undefined) return;
-        if (run.wake_id !== head.id) return this.#options.live.deliver(session, run, queue);
+        if (run.wake_id !== head.id) {
+          await this.#options.live.deliver(session, run, queue);
+          // One that was about to be said does not expire; where it was not said after all, its time goes on.
+          if (queue.some(({ expires_at }) => expires_at !== null)) this.arm();
+          return;
+        }
         if (!this.#unlaunched.has(run.id)) return;
       }
       const verdict = isLive(session.status) ? "start" : this.#verdict(session, run, queue);

@@ -169,10 +169,11 @@ export class Wakes {
     });
   }
 
-  /** The harness sees who speaks, where that is another session. */
+  /** The harness sees who speaks, where that is another session, in a line that no title can end. */
   #said(message: string, from: string | null, to: string): string {
-    if (from === null || from === to) return message;
-    const title = this.#store.sessions.find(from)?.title ?? "";
+    if (from === null) return message;
+    if (from === to) return noCommand(message);
+    const title = (this.#store.sessions.find(from)?.title ?? "").replace(/\s+/g, " ");
     return `[Coven] Session ${from} (${title.slice(0, titleCharactersMax)}) says:\n\n${message}`;
   }
 
@@ -227,6 +228,13 @@ export class Wakes {
 
 /** Longest title named to a harness, characters. */
 const titleCharactersMax = 80;
+
+/** Characters with which a line in a composer, or a prompt, is no message: a command of the harness, or of the system. */
+const commandMark = /^[\s\0-\x1f\x7f-\x9f]*[!/#]/;
+
+/** What a session tells itself is never a command: it would be one that nobody has allowed. The owner's may be. */
+const noCommand = (message: string): string =>
+  commandMark.test(message) ? `[Coven] You wanted to be told:\n\n${message}` : message;
 
 export function previewOf(message: string): string {
   const line = redactText(message).replace(/\s+/g, " ").trim();
