@@ -5,6 +5,7 @@
  * Each of the two is typed once under a key of its own, and the host remembers which it has taken. So whoever was cut
  * off at any place begins again, finds what was done, and goes on from there. Nothing is ever typed a second time.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import { draftShows, submitShows, typedMessage } from "./harness/message-typing.ts";
 import type { RunRecord } from "../store/runs.ts";
 import type { SessionRecord } from "../store/sessions.ts";
@@ -134,5 +135,3 @@ async function seenToLeave({ session, text }: Message, { looks, signal }: Saying
 }
 
 const asks = ({ reading }: Look): boolean => reading?.kind === "question";
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

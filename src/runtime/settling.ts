@@ -10,7 +10,7 @@ import type { Move } from "../store/events.ts";
 import type { SessionRecord } from "../store/sessions.ts";
 import type { Store } from "../store/store.ts";
 import type { WakeRecord } from "../store/wakes.ts";
-import type { WakeQueue } from "./wake-queue.ts";
+import type { holdOf } from "./wake-hold.ts";
 
 /** Wakes of a session that are looked through, the newest: as many as may be open at once. */
 const wakesMax = 1000;
@@ -23,11 +23,11 @@ export interface Rest {
 
 export class Settling {
   readonly #store: Store;
-  readonly #holdOf: WakeQueue["holdOf"];
+  readonly #holdOf: typeof holdOf;
 
-  constructor(store: Store, holdOf: WakeQueue["holdOf"]) {
+  constructor(store: Store, why: typeof holdOf) {
     this.#store = store;
-    this.#holdOf = holdOf;
+    this.#holdOf = why;
   }
 
   /** Whether an ended session goes on by itself, since a wake is in its queue. */

@@ -5,7 +5,6 @@ import { isLive } from "../events.ts";
 import type { SessionRecord } from "../store/sessions.ts";
 import type { Store } from "../store/store.ts";
 import type { Urgency, WakeFilter, WakeRecord } from "../store/wakes.ts";
-import { redactText } from "../text/redact.ts";
 import type { Environments } from "./environment.ts";
 import type { Growth } from "./growth.ts";
 import type { HarnessCatalog } from "./harness-catalog.ts";
@@ -13,7 +12,9 @@ import { requireResumes, resumable } from "./launch-preparation.ts";
 import type { LaunchLimits } from "./lineage.ts";
 import type { LiveSessions, Remember } from "./sessions.ts";
 import { requireEndOfChain } from "./wake-chain.ts";
-import type { Hold, WakeQueue } from "./wake-queue.ts";
+import { type Hold, holdOf } from "./wake-hold.ts";
+import { noCommand, previewOf, saidBy } from "./wake-message.ts";
+import type { WakeQueue } from "./wake-queue.ts";
 
 /** Wakes that wait, of one session and in all: far above what a supervisor plans, and the end of a loop that asks. */
 const openOfSessionMax = 1000;
@@ -24,9 +25,6 @@ const openMax = 100_000;
  * queue is read whole whenever it is looked at.
  */
 const openBytesMax = 10_000_000;
-
-/** Longest text that is shown of a message, characters. */
-const previewCharactersMax = 200;
 
 export interface WakeInput {
   readonly session: string;
@@ -138,7 +136,7 @@ export class Wakes {
   holdOf(id: string): Hold | undefined {
     const session = this.#store.sessions.find(id);
     if (session === undefined) return undefined;
-    return this.#options.queue.holdOf(session, this.#store.runs.newest(id), this.#store.wakes.queued(id));
+    return holdOf(session, this.#store.runs.newest(id), this.#store.wakes.queued(id));
   }
 
   #write(id: string, input: WakeInput, asker: WakeAsker): void {
@@ -169,12 +167,11 @@ export class Wakes {
     });
   }
 
-  /** The harness sees who speaks, where that is another session, in a line that no title can end. */
+  /** The harness sees who speaks, where that is another session. */
   #said(message: string, from: string | null, to: string): string {
     if (from === null) return message;
     if (from === to) return noCommand(message);
-    const title = (this.#store.sessions.find(from)?.title ?? "").replace(/\s+/g, " ");
-    return `[Coven] Session ${from} (${title.slice(0, titleCharactersMax)}) says:\n\n${message}`;
+    return saidBy({ id: from, title: this.#store.sessions.find(from)?.title ?? "" }, message);
   }
 
   #requireWakeable(session: SessionRecord, { revive, message, model }: WakeInput): void {
@@ -224,21 +221,6 @@ export class Wakes {
       refuse(`what waits for session ${session} would be more than ${openBytesMax} bytes`);
     if (this.#store.wakes.openCount() >= openMax) refuse(`${openMax} wakes wait already`);
   }
-}
-
-/** Longest title named to a harness, characters. */
-const titleCharactersMax = 80;
-
-/** Characters with which a line in a composer, or a prompt, is no message: a command of the harness, or of the system. */
-const commandMark = /^[\s\0-\x1f\x7f-\x9f]*[!/#]/;
-
-/** What a session tells itself is never a command: it would be one that nobody has allowed. The owner's may be. */
-const noCommand = (message: string): string =>
-  commandMark.test(message) ? `[Coven] You wanted to be told:\n\n${message}` : message;
-
-export function previewOf(message: string): string {
-  const line = redactText(message).replace(/\s+/g, " ").trim();
-  return line.length <= previewCharactersMax ? line : `${line.slice(0, previewCharactersMax)}…`;
 }
 
 function requireWaiting({ id, state, run_id }: WakeRecord): void {
