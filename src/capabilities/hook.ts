@@ -49,10 +49,12 @@ export const hook = capability({
 
 /** Level by level: what calls itself for each would end where the event is too deep. */
 function isShallow(event: unknown): boolean {
+  const within = (each: unknown): unknown[] =>
+    typeof each === "object" && each !== null ? Object.values(each) : [];
   let level: unknown[] = [event];
   for (let depth = 0; level.length > 0; depth += 1) {
     if (depth > levelsMax) return false;
-    level = level.flatMap((each) => (typeof each === "object" && each !== null ? Object.values(each) : []));
+    level = level.flatMap(within);
   }
   return true;
 }
