@@ -118,10 +118,13 @@ function unshown(look: Look | undefined, text: string): Said {
   }
 }
 
-async function seenToLeave({ session, text }: Message, { looks, signal }: Saying): Promise<Said> {
+async function seenToLeave({ session, text }: Message, { looks, sessions, signal }: Saying): Promise<Said> {
+  // What became of it is told with the run's end, then.
+  const isOver = (): boolean => sessions.statusOf(session.id) !== "running";
   const hasLeft = (look: Look): true | undefined => {
     const state = stateOf(look, text);
-    return state === "empty" || state === "other" || look.reading?.kind === "busy" || asks(look) || undefined;
+    const isGone = state === "empty" || state === "other" || look.reading?.kind === "busy";
+    return isGone || asks(look) || isOver() || undefined;
   };
   const { found, last } = await looks.until(session, { found: hasLeft, withinMs: submittedMsMax, signal });
   if (found) return { outcome: "submitted" };

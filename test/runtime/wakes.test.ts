@@ -167,6 +167,18 @@ test("kill cancels what waits for its time and what waits for its turn; then onl
   expect(said(conversation)).toEqual(["revived"]);
 });
 
+test("kill takes from a session between two of its runs what would start the next", async () => {
+  const daemon = await startDaemon();
+  const { client } = daemon;
+  const { id } = await conversed(daemon);
+  await client.call("wake", { session: id, message: "exit 0", delay: "1h" });
+  expect(await client.call("kill", { session: id })).toMatchObject({ id, status: "completed" });
+  expect(await client.call("wakes", { session: id, all: true })).toMatchObject({
+    wakes: [{ state: "cancelled", reason: "killed" }],
+  });
+  await expect(client.call("kill", { session: id })).rejects.toMatchObject({ code: "session_not_live" });
+});
+
 test("a session that is archived takes no follow-up; one that was due fails with the reason", async () => {
   const daemon = await startDaemon();
   const { client } = daemon;
