@@ -88,7 +88,7 @@ export function compose({ home, store, log, version, program, daemon }: Composit
   });
   const leftovers = new Leftovers({ store, growth, hosts, log });
   const leases = new InputLeases();
-  const sessions = new LiveSessions({ store, hosts, harnesses, leftovers, leases, log });
+  const sessions = new LiveSessions({ store, growth, hosts, harnesses, leftovers, leases, log });
   const changes = new Changes({ root: home.projects, env: environments.own });
   const states = new ProjectStates({ store, changes, growth, log });
   const worktrees = new SessionWorktrees({ store, folder: home.worktrees, env: environments.own, log });
@@ -128,7 +128,7 @@ export function compose({ home, store, log, version, program, daemon }: Composit
   });
   const queue = new WakeQueue({ store, growth, launches, leftovers, live, limits, log });
   activities.onChange((session) => queue.advance(session));
-  const settling = new Settling(store, (session, run, waiting) => queue.holdOf(session, run, waiting));
+  const settling = new Settling(store);
   const parents = new WakeParents({ store, growth, queue, limits, log });
   const wakes = new Wakes({ store, growth, sessions, harnesses, environments, queue, limits });
   for (const problem of loadConfig(home).problems) log.warn({ code: "config_problem" }, problem);

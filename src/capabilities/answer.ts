@@ -12,7 +12,7 @@ export const answer = capability({
   effect: "write",
   input: z.strictObject({
     session: sessionId.describe("session id"),
-    question: z.string().min(1).max(200).describe("question id, as status tells it"),
+    question: z.string().min(1).max(200).describe("question id, as status or watch tells it"),
     choice: z
       .union([z.int().min(1), z.string().min(1).max(textCharactersMax)])
       .optional()
@@ -35,14 +35,14 @@ export const answer = capability({
   ],
   right: "descendants",
   tool: {
-    title: "Answer a question",
+    title: "Answer a session's question",
     description:
-      "Answers a session's open question (status has its id): a choice's number or label, or text.",
+      "Answers the open question of a session, such as a permission prompt: watch until attention, or status, tells it with its choices. Nothing is typed if it is gone.",
     input: z.strictObject({
       session: sessionId,
-      question: z.string(),
-      choice: z.union([z.int(), z.string()]).optional(),
-      text: z.string().optional(),
+      question: z.string().describe("its id"),
+      choice: z.union([z.int(), z.string()]).optional().describe("number from 1, or label"),
+      text: z.string().optional().describe("where it asks for text"),
     }),
   },
   positional: ["session", "question", "choice"],

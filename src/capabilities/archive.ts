@@ -12,7 +12,7 @@ export const archive = capability({
   right: "descendants",
   tool: {
     title: "Archive a session",
-    description: "Hides an ended session from list, to tidy up; its log stays and summon brings it back.",
+    description: "Hides an ended session from list; its log stays and summon brings it back.",
     output: briefRecord,
   },
   positional: ["session"],

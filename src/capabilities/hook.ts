@@ -47,12 +47,15 @@ export const hook = capability({
   },
 });
 
+const membersOf = (value: unknown): unknown[] =>
+  typeof value === "object" && value !== null ? Object.values(value).map((each: unknown) => each) : [];
+
 /** Level by level: what calls itself for each would end where the event is too deep. */
 function isShallow(event: unknown): boolean {
   let level: unknown[] = [event];
   for (let depth = 0; level.length > 0; depth += 1) {
     if (depth > levelsMax) return false;
-    level = level.flatMap((each) => (typeof each === "object" && each !== null ? Object.values(each) : []));
+    level = level.flatMap(membersOf);
   }
   return true;
 }

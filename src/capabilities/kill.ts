@@ -29,7 +29,7 @@ export const kill = capability({
   tool: {
     title: "Kill a session",
     description:
-      "Kills a live agent session with all its processes, or what an ended one left running; its wakes are cancelled, its log and record stay. For an agent that is stuck or not needed any more.",
+      "Kills a live agent session with all its processes, or what an ended one left running; its wakes are cancelled, its log and record stay.",
     get input(): z.ZodObject {
       return kill.input.omit({ graceMs: true });
     },

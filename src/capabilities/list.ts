@@ -48,7 +48,7 @@ export const list = capability({
   tool: {
     title: "List sessions",
     description:
-      "Finds agent sessions, newest first: by label, project or state. brief gives a line of each, full the whole record. For the result of one use status.",
+      "Finds agent sessions, newest first: by label, project or state. For the result of one use status.",
     get input(): z.ZodObject {
       return list.input.extend({
         limit: list.input.shape.limit.default(toolPageSize),

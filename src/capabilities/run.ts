@@ -23,7 +23,7 @@ export const run = capability({
   tool: {
     title: "Run an agent",
     description:
-      "Spawns a coding agent (codex, claude or another harness) as a background session: a subagent in a process of its own. Answers at once with id and cursor. It sees nothing of this conversation: put the whole task into prompt; lanes launches several in one call. Next: watch with the ids and the cursor.",
+      "Spawns a coding agent (codex, claude or another harness) as a background session: a subagent in a process of its own. Answers at once with id and cursor. It sees nothing of this conversation: put the whole task into prompt. Next: watch with the ids and the cursor.",
     core: true,
     get input(): z.ZodObject {
       return run.input.omit({

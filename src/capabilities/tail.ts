@@ -35,7 +35,7 @@ export const tail = capability({
   tool: {
     title: "Read what a session said",
     description:
-      "Reads a session's output, log or transcript as clean text, at most maxBytes (4 KB). Without a cursor: the last lines (more: older ones are left out; the cursor of run gives all). With a cursor: what is new since, oldest first; while more is true call again with the cursor answered. unfinished is a line still being written, such as a question. For a full-screen dialog use screen.",
+      "Reads a session's output, log or transcript as clean text. Without a cursor: the last lines (more: older ones are left out; the cursor of run gives all). With a cursor: what is new since, oldest first; while more is true call again with the cursor answered. unfinished is a line still being written, such as a question. For a full-screen dialog use screen.",
     core: true,
   },
   positional: ["session"],

@@ -46,7 +46,7 @@ export const wake = capability({
   tool: {
     title: "Wake a session",
     description:
-      "Sends a follow-up message to an agent session, or with a delay to yourself (reminder, timer): kept until it is idle, delivered once; an ended one resumes its conversation. Use it to continue earlier work instead of a new run. Next: watch with the cursor.",
+      "Sends a follow-up message to an agent session, or with a delay to yourself (reminder, timer): kept until it is idle, delivered once; an ended one resumes its conversation. Use it to continue earlier work instead of a new run, and with a delay instead of polling. Next: watch with the cursor.",
     core: true,
     get input(): z.ZodObject {
       return wake.input.omit({ model: true, expiresIn: true });

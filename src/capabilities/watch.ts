@@ -29,7 +29,9 @@ export const watch = capability({
     until: z
       .enum(["terminal", "settled", "attention", "output"])
       .default("terminal")
-      .describe("their end; that and no wake queued; a question or settled; anything printed"),
+      .describe(
+        "terminal: their end; settled: that and no wake queued; attention: a question, or settled; output: anything printed",
+      ),
     count: z
       .union([z.enum(["any", "all"]), z.int().min(1)])
       .default("all")
@@ -64,7 +66,7 @@ export const watch = capability({
   tool: {
     title: "Wait for sessions",
     description:
-      "Waits for one or many sessions (agents, background subagents) until they end, print something or a text appears; answers how each ended with its last message, shortened. Costs nothing while it waits. outcome met: done; waiting: time is over, call again with the cursor answered; gone: it cannot happen any more.",
+      "Waits for one or many sessions (agents, background subagents) until they end, ask, print something or a text appears; answers how each ended with its last message, shortened, or what it asks. Costs nothing while it waits. outcome met: done; waiting: time is over, call again with the cursor answered; gone: it cannot happen any more.",
     core: true,
     get input(): z.ZodObject {
       return watch.input.extend({
@@ -107,7 +109,7 @@ export const watch = capability({
       outcome,
       sessions: sightings.map((sighting) => shown(sighting, { until, among: sightings.length }, context)),
       cursor: next,
-      ...(outcome === "met" ? {} : { hint: hints[outcome] }),
+      ...hintOf(outcome, sightings, context),
     };
   },
 });
@@ -161,7 +163,24 @@ const shortQuestion = ({ id, text, choices }: Question, among: number): Question
     .map((choice) => shortened(choice, Math.max(20, Math.floor(choiceBytesMax / among)))),
 });
 
-const hints = {
-  waiting: "It goes on. Call watch again with this cursor.",
-  gone: "It cannot happen any more: see the status of each session.",
-} as const;
+/** What to do next. What waits for its caller does not go on by waiting longer. */
+function hintOf(
+  outcome: "met" | "waiting" | "gone",
+  sightings: readonly Sighting[],
+  { sessions, activities }: Context,
+): { hint?: string } {
+  if (outcome === "met") return {};
+  if (outcome === "gone") return { hint: "It cannot happen any more: see the status of each session." };
+  const standing = (state: "attention" | "waiting"): string | undefined =>
+    sightings.find(({ id, met }) => {
+      const session = met ? undefined : sessions.find(id);
+      return session !== undefined && activities.shown(session)?.state === state;
+    })?.id;
+  const [asking, idle] = [standing("attention"), standing("waiting")];
+  const next = [
+    ...(asking === undefined ? [] : [`${asking} asks something: status tells what, answer replies.`]),
+    ...(idle === undefined ? [] : [`${idle} waits for a prompt: wake it, or kill it if it is done.`]),
+  ];
+  if (next.length === 0) return { hint: "It goes on. Call watch again with this cursor." };
+  return { hint: `${next.join(" ")} Then call watch again with this cursor.` };
+}

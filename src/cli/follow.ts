@@ -1,7 +1,7 @@
 /** A session's events as they come, over restarts of the daemon, until it has ended. */
 import { events } from "../capabilities/events.ts";
-import { record } from "../capabilities/record.ts";
-import { type EventRecord, eventPayloads, isLive } from "../events.ts";
+import * as z from "zod";
+import { type EventRecord, eventPayloads, isLive, sessionStatuses } from "../events.ts";
 import type { Client } from "../rpc/client.ts";
 import { createTranscript } from "../text/transcript.ts";
 import type { Standing } from "./exit-codes.ts";
@@ -13,7 +13,16 @@ export interface Place {
   readonly afterSeq: number;
 }
 
-/** Yields every event after a place; returns how the session ended. */
+const standing = z.object({
+  status: z.enum(sessionStatuses),
+  exitCode: z.int().nullable(),
+  cursor: z.string(),
+});
+
+/**
+ * Yields every event after a place, to the end of the run that lives when it begins, or lived last: a wake may start
+ * another at once. Returns how that run ended.
+ */
 export async function* follow(
   { client }: Cli,
   { session, afterSeq }: Place,
@@ -21,11 +30,14 @@ export async function* follow(
 ): AsyncGenerator<EventRecord, Standing> {
   let seq = afterSeq;
   let last: Standing | undefined;
+  /** The first exit behind this place is the one that is waited for. */
+  let liveAtSeq: number | undefined;
   for (;;) {
-    const { status, exit_code } = await throughRestarts(
-      async () => record.output.parse(await client.call("record", { session }, signalOf(waiting))),
+    const { status, exitCode, cursor } = await throughRestarts(
+      async () => standing.parse(await client.call("status", { session }, signalOf(waiting))),
       waiting,
     );
+    if (isLive(status)) liveAtSeq ??= Number(/\d+$/.exec(cursor)?.[0]);
     // What has ended has all its events in the log; only what is live is waited for.
     const isOver = !isLive(status);
     const place = { session, afterSeq: seq };
@@ -33,8 +45,9 @@ export async function* follow(
       seq = event.seq;
       if (event.kind === "exit") last = exitOf(event);
       yield event;
+      if (event.kind === "exit" && liveAtSeq !== undefined && seq > liveAtSeq) return exitOf(event);
     }
-    if (isOver) return last ?? { status, exitCode: exit_code };
+    if (isOver) return last ?? { status, exitCode };
   }
 }
 

@@ -40,7 +40,7 @@ ${projectRoot === undefined ? "Use this project's root as projectRoot." : `The p
 
 1. Split the goal into parts that do not touch the same files; a single part is fine. See with capabilities which harnesses are there.
 2. Launch one session for each with run, all under one label. Each prompt must stand alone: the task, the files, how to check it, what to answer.
-3. Wait with one watch over all ids. After outcome waiting call it again with the cursor it answered. Do not poll.
+3. Wait with one watch over all ids. After outcome waiting do what its hint says, then call it again with the cursor it answered. Do not poll.
 4. Read each result: status, tail where that is not enough, and the files themselves. Where something is missing, wake that session with what to mend: it knows its work. Where something was denied, run a new one with the permission it takes.
 5. End what still runs and is not needed with kill. Report what was reached, by which session, and what is open.`,
 };

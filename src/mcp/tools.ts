@@ -17,12 +17,15 @@ export const tools: ReadonlyMap<string, Offered> = new Map(
   [...capabilities.values()].filter(isOffered).map((record) => [record.name, record]),
 );
 
-const intentId = z.string().optional().describe("done once per id");
+const intentId = z.string().optional();
+/** Said where it matters most: there are many tools, and the instructions say it of all. */
+const describedIntentId = intentId.describe("done once per id");
 
 /** What a model may give: an action's own arguments or fewer of them, and for one that does something its intent. */
 const argumentsOf = ({ tool, input, effect }: Offered): z.ZodObject => {
   const offered = tool.input ?? input;
-  return effect === "read" ? offered : offered.extend({ intentId });
+  if (effect === "read") return offered;
+  return offered.extend({ intentId: tool.core === true ? describedIntentId : intentId });
 };
 
 const outputOf = ({ tool, output }: Offered): z.ZodType => tool.output ?? output;

@@ -6,7 +6,6 @@
  * A screen is looked at when a hook has said something, and when it has been quiet for a moment: not that it is quiet
  * tells anything, but what it shows. One that is never quiet is looked at now and then.
  */
-import { createHash } from "node:crypto";
 import { isLive } from "../events.ts";
 import type { Log } from "../log.ts";
 import type { Activity, SessionRecord } from "../store/sessions.ts";
@@ -14,16 +13,17 @@ import type { Store } from "../store/store.ts";
 import {
   type Known,
   type Sign,
-  draftEvidence,
   fuse,
   isSameActivity,
-  isSameQuestion,
   nothingKnown,
   settleMs,
+  signOfScreen,
 } from "./activity-fusing.ts";
+import { type AskedQuestion, askedBefore, askedNow, isShown, shownQuestion } from "./asked-question.ts";
 import type { Growth, Unsubscribe } from "./growth.ts";
-import type { ActivitySign, OpenQuestion } from "./harness/activity-sign.ts";
+import type { ActivitySign } from "./harness/activity-sign.ts";
 import type { ScreenReading } from "./harness/screen-reading.ts";
+import type { Sights } from "./sights.ts";
 
 /** A screen that has not changed for so long is looked at, ms: below what a person notices, above a step of drawing. */
 const quietMs = 300;
@@ -36,20 +36,6 @@ const firstPromptMs = 5000;
 /** Longest evidence, characters. */
 const evidenceCharactersMax = 200;
 
-/** What can be seen of a session from outside. */
-export interface Sights {
-  /** Whether its harness is one that gives signs: its screens are known, and its output in the other modes is structured. */
-  readonly givesSigns: (session: SessionRecord) => boolean;
-  /** Whether it was given something to do at its launch. */
-  readonly hasPrompt: (session: string) => boolean;
-  /** Undefined for a screen that is not known. */
-  readonly screen: (session: string) => Promise<ScreenReading | undefined>;
-  /** What its process's own status file says. */
-  readonly statusFile: (session: string) => Promise<ActivitySign | undefined>;
-  /** What it has said last in its structured output, after a place in the log. */
-  readonly structured: (session: string, afterSeq: number) => ActivitySign | undefined;
-}
-
 export interface ActivitiesOptions {
   readonly store: Store;
   readonly growth: Growth;
@@ -59,11 +45,6 @@ export interface ActivitiesOptions {
 
 /** What has an end of its own works until then; what is spoken to in turns, until its first result. */
 const structured = { state: "busy", evidence: "structured output" } as const;
-
-export interface AskedQuestion {
-  readonly id: string;
-  readonly question: OpenQuestion;
-}
 
 interface Followed {
   readonly session: string;
@@ -136,7 +117,7 @@ export class Activities {
   /** The open question of a session, with what is pressed for its choices as the screen showed them last. */
   questionOf(session: string): AskedQuestion | undefined {
     const asked = this.#followed.get(session)?.asked;
-    return asked?.question.choices.some(({ keys }) => keys === "") === true ? undefined : asked;
+    return asked && isShown(asked) ? asked : undefined;
   }
 
   /** Follows the newest run of a session from now on, if it gives signs. */
@@ -284,11 +265,7 @@ export class Activities {
   #take(followed: Followed, sign: Sign): void {
     if (sign.state === "busy") followed.hasWorked = true;
     followed.known = fuse(followed.known, sign);
-    const { question } = followed.known.standing ?? {};
-    if (question === undefined) followed.asked = undefined;
-    else if (isSameQuestion(followed.asked?.question, question))
-      followed.asked = followed.asked && { ...followed.asked, question };
-    else followed.asked = { id: questionId(followed.run, question), question };
+    followed.asked = askedNow(followed.asked, followed.known.standing?.question, followed.run);
     this.#tell(followed);
   }
 
@@ -361,42 +338,13 @@ function fromRecord({
     return { hasWorked: false, known: nothingKnown, told, asked: undefined };
   }
   const { state, evidence, question } = activity;
-  // What is to be pressed is for the screen to tell.
-  const open = question && {
-    text: question.text,
-    choices: question.choices.map((label) => ({ label, keys: "" })),
-  };
+  const asked = question && askedBefore(question);
   const source = evidence.startsWith("screen") ? "screen" : "hook";
-  const sign: Sign = { state, evidence, source, atMs: 0, ...(open ? { question: open } : {}) };
+  const sign: Sign = { state, evidence, source, atMs: 0, ...(asked ? { question: asked.question } : {}) };
   return {
     hasWorked: true,
     known: { standing: sign, hook: undefined },
     told: sign,
-    asked: question && open && { id: question.id, question: open },
+    asked,
   };
-}
-
-/** Another each time that it is asked, also in the same words. */
-const questionId = (run: string, question: OpenQuestion): string =>
-  createHash("sha256")
-    .update(JSON.stringify([run, question.text, Date.now(), performance.now()]))
-    .digest("hex")
-    .slice(0, 12);
-
-const shownQuestion = ({ id, question: { text, choices } }: AskedQuestion) => ({
-  id,
-  text,
-  choices: choices.map(({ label }) => label),
-});
-
-function signOfScreen(reading: ScreenReading): ActivitySign {
-  switch (reading.kind) {
-    case "question":
-      return { state: "attention", evidence: `screen: ${reading.name}`, question: reading.question };
-    case "composer":
-      if (reading.isBusy) return { state: "busy", evidence: "screen: at work" };
-      return { state: "waiting", evidence: reading.draft === "" ? "screen: empty composer" : draftEvidence };
-    case "busy":
-      return { state: "busy", evidence: "screen: at work" };
-  }
 }

@@ -8,6 +8,7 @@
  * - that nothing is heard says nothing.
  */
 import type { ActivitySign, OpenQuestion } from "./harness/activity-sign.ts";
+import type { ScreenReading } from "./harness/screen-reading.ts";
 
 /** How long after a hook the screen may lag behind it, ms: the harness draws when its hooks have answered. */
 export const settleMs = 1000;
@@ -22,6 +23,18 @@ export interface Sign extends ActivitySign {
   readonly about?: string | undefined;
   /** Of a screen: it has looked like this for a while. */
   readonly isSteady?: boolean;
+}
+
+export function signOfScreen(reading: ScreenReading): ActivitySign {
+  switch (reading.kind) {
+    case "question":
+      return { state: "attention", evidence: `screen: ${reading.name}`, question: reading.question };
+    case "composer":
+      if (reading.isBusy) return { state: "busy", evidence: "screen: at work" };
+      return { state: "waiting", evidence: reading.draft === "" ? "screen: empty composer" : draftEvidence };
+    case "busy":
+      return { state: "busy", evidence: "screen: at work" };
+  }
 }
 
 export interface Known {

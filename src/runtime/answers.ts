@@ -1,9 +1,9 @@
 /** Answers what a harness asks in its terminal: that very question, as the screen shows it now, and no other. */
 import { randomUUID } from "node:crypto";
 import { Failure } from "../errors.ts";
-import type { RunRecord } from "../store/runs.ts";
 import type { Activity, SessionRecord } from "../store/sessions.ts";
-import type { Activities, AskedQuestion } from "./activities.ts";
+import type { Activities } from "./activities.ts";
+import type { AskedQuestion } from "./asked-question.ts";
 import type { Choice, OpenQuestion } from "./harness/activity-sign.ts";
 import { typedMessage } from "./harness/message-typing.ts";
 import type { InputLeases } from "./input-leases.ts";
@@ -71,7 +71,7 @@ export class Answers {
       const keys = this.#keysFor(session, open, input);
       await this.#requireShown(session, open.question, input);
       intent?.announce();
-      await this.#type(run, keys, key);
+      await sessions.type(run, keys, key);
       return open.question;
     });
     const isGone = typed === undefined || (await this.#hasGone(session, typed, input));
@@ -97,10 +97,6 @@ export class Answers {
   async #requireShown(session: SessionRecord, open: OpenQuestion, input: AnswerInput): Promise<void> {
     const look = await this.#options.looks.now(session, input.signal);
     if (look === undefined || !shows(look, open)) throw gone(input, "the screen shows something else");
-  }
-
-  async #type(run: RunRecord, keys: string, key: string): Promise<void> {
-    await this.#options.sessions.type(run, keys, key);
   }
 
   /** By the screen. What is known of the session lags behind it for a moment. */

@@ -52,6 +52,8 @@ export class LiveWakes implements LiveDelivery {
   /** When each was said something last. */
   readonly #saidAt = new Map<string, number>();
   readonly #closing = new AbortController();
+  /** The wake that could not be typed last. */
+  #troubled: string | undefined;
 
   constructor(options: LiveWakesOptions) {
     this.#options = options;
@@ -216,7 +218,10 @@ export class LiveWakes implements LiveDelivery {
   async #onTrouble(run: RunRecord, wake: WakeRecord, err: unknown): Promise<void> {
     const { log } = this.#options;
     const code = err instanceof Failure ? err.code : undefined;
-    log.warn({ err, session: run.session_id, wake: wake.id, code }, "a wake could not be typed now");
+    // It may be tried for as long as the session lives.
+    const level = this.#troubled === wake.id ? "debug" : "warn";
+    this.#troubled = wake.id;
+    log[level]({ err, session: run.session_id, wake: wake.id, code }, "a wake could not be typed now");
     const isRefused = code === "input_not_accepted";
     // A paste that was taken stays what it is, also where its Enter was refused.
     if (isRefused && !(await this.#isTaken(run, wake))) await this.#unmark(wake);
@@ -259,17 +264,9 @@ function nextOf(queue: readonly WakeRecord[], run: RunRecord): WakeRecord | unde
   );
 }
 
-/** Characters with which a line in a composer is no message: a command of the harness, or of the system. */
-const commandMark = /^\s*[!/#]/;
-
-/**
- * The text as it is typed. What a session tells itself is never a command: it would be one that nobody has allowed. The
- * owner's may be.
- */
-function textOf({ message, from_session }: WakeRecord): string {
-  const text = (message ?? "")
+/** The text as it is typed. */
+const textOf = ({ message }: WakeRecord): string =>
+  (message ?? "")
     .replace(/\r\n?/g, "\n")
     .replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, "")
     .trimEnd();
-  return from_session !== null && commandMark.test(text) ? `[Coven] You wanted to be told:\n\n${text}` : text;
-}

@@ -5,6 +5,7 @@
  * Each of the two is typed once under a key of its own, and the host remembers which it has taken. So whoever was cut
  * off at any place begins again, finds what was done, and goes on from there. Nothing is ever typed a second time.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import { draftShows, submitShows, typedMessage } from "./harness/message-typing.ts";
 import type { RunRecord } from "../store/runs.ts";
 import type { SessionRecord } from "../store/sessions.ts";
@@ -117,10 +118,13 @@ function unshown(look: Look | undefined, text: string): Said {
   }
 }
 
-async function seenToLeave({ session, text }: Message, { looks, signal }: Saying): Promise<Said> {
+async function seenToLeave({ session, text }: Message, { looks, sessions, signal }: Saying): Promise<Said> {
+  // What became of it is told with the run's end, then.
+  const isOver = (): boolean => sessions.statusOf(session.id) !== "running";
   const hasLeft = (look: Look): true | undefined => {
     const state = stateOf(look, text);
-    return state === "empty" || state === "other" || look.reading?.kind === "busy" || asks(look) || undefined;
+    const isGone = state === "empty" || state === "other" || look.reading?.kind === "busy";
+    return isGone || asks(look) || isOver() || undefined;
   };
   const { found, last } = await looks.until(session, { found: hasLeft, withinMs: submittedMsMax, signal });
   if (found) return { outcome: "submitted" };
@@ -134,5 +138,3 @@ async function seenToLeave({ session, text }: Message, { looks, signal }: Saying
 }
 
 const asks = ({ reading }: Look): boolean => reading?.kind === "question";
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -15,6 +15,7 @@ import { formatCursor } from "./cursor.ts";
 import type { LogReader } from "./reading.ts";
 import { type ScreenStep, ScreenWorker } from "./screen-worker.ts";
 import type { LiveSessions } from "./sessions.ts";
+import { WorkLimit } from "./work-limit.ts";
 
 /** Screens kept drawn: the live sessions that are read while they print. At 80 × 24 each takes some 0.2 MB. */
 const keptMax = 128;
@@ -67,8 +68,7 @@ export class Screens {
   /** The one used last comes last. */
   #kept: Kept[] = [];
   readonly #turns = new Map<string, Promise<unknown>>();
-  readonly #waiting: (() => void)[] = [];
-  #drawing = 0;
+  readonly #drawing = new WorkLimit(drawnAtOnceMax);
   #count = 0;
 
   constructor(options: ScreensOptions) {
@@ -148,8 +148,7 @@ export class Screens {
     const before = this.#turns.get(session);
     const turn = (async () => {
       await before?.catch(() => undefined); // told to the one that asked for it
-      await this.#entered();
-      return draw().finally(() => this.#left());
+      return this.#drawing.run(draw);
     })();
     this.#turns.set(session, turn);
     try {
@@ -157,18 +156,6 @@ export class Screens {
     } finally {
       if (this.#turns.get(session) === turn) this.#turns.delete(session);
     }
-  }
-
-  async #entered(): Promise<void> {
-    if (this.#drawing < drawnAtOnceMax) this.#drawing += 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-  }
-
-  /** Whoever waits next takes the place over. */
-  #left(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#drawing -= 1;
-    else next();
   }
 
   /** What `show` tells of the screen once it is drawn up to the place. */

@@ -1,4 +1,5 @@
 /** Looks at the terminals of live sessions, as often as it takes to see something, and for so long at most. */
+import { setTimeout as pause } from "node:timers/promises";
 import type { SessionRecord } from "../store/sessions.ts";
 import type { Growth } from "./growth.ts";
 import type { HarnessCatalog } from "./harness-catalog.ts";
@@ -72,5 +73,3 @@ export interface Search<T> {
   /** Looking is given up with it, with a failure. */
   readonly signal: AbortSignal;
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

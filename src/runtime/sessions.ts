@@ -12,6 +12,7 @@ import type { HostPool } from "./host-pool.ts";
 import { type SessionInput, inputFor } from "./input.ts";
 import type { InputLeases } from "./input-leases.ts";
 import { type Leftovers, requireNone } from "./leftovers.ts";
+import type { Growth } from "./growth.ts";
 import { isDescendant } from "./lineage.ts";
 import { requireUnended } from "./run-tokens.ts";
 
@@ -22,6 +23,7 @@ export interface SessionsOptions {
   readonly store: Store;
   readonly hosts: HostPool;
   readonly harnesses: HarnessCatalog;
+  readonly growth: Growth;
   readonly leftovers: Leftovers;
   readonly leases: InputLeases;
   readonly log: Log;
@@ -129,16 +131,32 @@ export class LiveSessions {
     return answer?.seq;
   }
 
-  /** Ends the whole process tree, or what an ended session left running. Throws `kill_failed` naming what survived. */
+  /**
+   * Ends the whole process tree, or what an ended session left running, and what waits for it: a session that wakes
+   * itself again and again is mostly found between two of its runs. Throws `kill_failed` naming what survived.
+   */
   async kill(id: string, graceMs: number, endsAs: EndsAs = "killed"): Promise<SessionRecord> {
     requireOwn(this.get(id));
-    if (await this.#options.leftovers.endLeftBehind(id, graceMs)) return this.get(id);
+    const hadWakes = await this.#cancelWakesOfEnded(id);
+    if ((await this.#options.leftovers.endLeftBehind(id, graceMs)) || hadWakes) return this.get(id);
     const { run, host } = this.#live(id);
     const { survivors, status } = await host.call("kill", { runId: run.id, graceMs, as: endsAs });
     requireNone(id, survivors);
     const session = this.get(id);
     // A full disk or a held store keeps the ending from the log for now; the processes are gone all the same.
     return isLive(session.status) ? { ...session, status: status ?? endsAs, exit_code: null } : session;
+  }
+
+  /** Those of a live session go with its run, in the transaction that ends it. */
+  async #cancelWakesOfEnded(id: string): Promise<boolean> {
+    const { sessions, wakes } = this.#store;
+    const { pending, queued } = wakes.counts(id);
+    if (pending + queued === 0 || isLive(this.get(id).status)) return false;
+    const hadSome = await this.#store.writeWhenFree(
+      () => !isLive(sessions.statusOf(id) ?? "running") && wakes.cancelOpen(id, "killed"),
+    );
+    if (hadSome) this.#options.growth.tell([id]);
+    return hadSome;
   }
 
   /** Ends every live session, as the daemon stops. Answers those that were ended and those that were not. */

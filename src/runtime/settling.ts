@@ -10,7 +10,7 @@ import type { Move } from "../store/events.ts";
 import type { SessionRecord } from "../store/sessions.ts";
 import type { Store } from "../store/store.ts";
 import type { WakeRecord } from "../store/wakes.ts";
-import type { WakeQueue } from "./wake-queue.ts";
+import { holdOf } from "./wake-hold.ts";
 
 /** Wakes of a session that are looked through, the newest: as many as may be open at once. */
 const wakesMax = 1000;
@@ -23,11 +23,9 @@ export interface Rest {
 
 export class Settling {
   readonly #store: Store;
-  readonly #holdOf: WakeQueue["holdOf"];
 
-  constructor(store: Store, holdOf: WakeQueue["holdOf"]) {
+  constructor(store: Store) {
     this.#store = store;
-    this.#holdOf = holdOf;
   }
 
   /** Whether an ended session goes on by itself, since a wake is in its queue. */
@@ -69,7 +67,7 @@ export class Settling {
 
   #isHeld(session: SessionRecord, run: string | null, queue: readonly WakeRecord[]): boolean {
     const ended = run === null ? undefined : this.#store.runs.find(run);
-    return this.#holdOf(session, ended, queue) !== undefined;
+    return holdOf(session, ended, queue) !== undefined;
   }
 
   #wakesOf = ({ id }: SessionRecord): WakeRecord[] =>

@@ -2,14 +2,27 @@
 import { readFile } from "node:fs/promises";
 import type { SessionRecord } from "../store/sessions.ts";
 import type { Store } from "../store/store.ts";
-import type { Sights } from "./activities.ts";
 import type { Environments } from "./environment.ts";
 import type { HarnessCatalog } from "./harness-catalog.ts";
 import type { ActivitySign } from "./harness/activity-sign.ts";
 import { claudeStatusFile, signOfClaudeStatus } from "./harness/claude-status-file.ts";
 import type { ScreenPatterns } from "./harness/screen-patterns.ts";
-import { readScreen } from "./harness/screen-reading.ts";
+import { type ScreenReading, readScreen } from "./harness/screen-reading.ts";
 import type { Screens } from "./screens.ts";
+
+/** What can be seen of a session from outside. */
+export interface Sights {
+  /** Whether its harness is one that gives signs: its screens are known, and its output in the other modes is structured. */
+  readonly givesSigns: (session: SessionRecord) => boolean;
+  /** Whether it was given something to do at its launch. */
+  readonly hasPrompt: (session: string) => boolean;
+  /** Undefined for a screen that is not known. */
+  readonly screen: (session: string) => Promise<ScreenReading | undefined>;
+  /** What its process's own status file says. */
+  readonly statusFile: (session: string) => Promise<ActivitySign | undefined>;
+  /** What it has said last in its structured output, after a place in the log. */
+  readonly structured: (session: string, afterSeq: number) => ActivitySign | undefined;
+}
 
 export interface SightsOptions {
   readonly store: Store;

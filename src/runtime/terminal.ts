@@ -100,15 +100,20 @@ export class Terminals {
     await known;
   }
 
-  /** Ends when the session has ended and everything it printed was given. */
+  /**
+   * Ends when the session has ended and everything it printed was given. Where another run has begun meanwhile it ends
+   * before: that one has a terminal of its own, of whose keys and size its host knows nothing until somebody attaches.
+   */
   async *#output(session: string, viewer: Viewer, afterSeq: number, signal: AbortSignal) {
     const wakeups = this.#growth.wakeups([session], signal);
     const splitter = createQuerySplitter();
+    const run = this.#sessions.newestRun(session)?.id;
     try {
       let seq = afterSeq;
       while (!signal.aborted) {
         const wasLive = isLive(this.#sessions.get(session).status);
         const queriesAfter = await viewer.queriesAfter;
+        if (this.#sessions.newestRun(session)?.id !== run) break;
         const rows = this.#reader.outputRows(session, seq, rowsAtOnce);
         const last = rows.at(-1);
         if (last === undefined) {

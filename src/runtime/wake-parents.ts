@@ -10,12 +10,9 @@ import { formatCursor } from "./cursor.ts";
 import type { Growth, Unsubscribe } from "./growth.ts";
 import type { LaunchLimits } from "./lineage.ts";
 import { requireEndOfChain } from "./wake-chain.ts";
+import { endingOf, previewOf } from "./wake-message.ts";
 import type { WakeQueue } from "./wake-queue.ts";
-import { previewOf } from "./wakes.ts";
 
-/** What is told of a last message, characters: the parent reads on from the cursor if it wants more. */
-const messageCharactersMax = 1000;
-const titleCharactersMax = 80;
 /** Pause after the store took no writes, ms. */
 const retryMs = 1000;
 
@@ -106,7 +103,12 @@ export class WakeParents {
     if (child === undefined || runs.find(run.id)?.tells_parent !== true) return undefined;
     runs.setTold(run.id);
     if (parent === undefined || !child.wake_parent) return undefined;
-    const message = toldOf(child, run, this.#outcomeOf(child, run), formatCursor(storeId, events.lastSeq()));
+    const message = endingOf(
+      child,
+      run,
+      this.#outcomeOf(child, run),
+      formatCursor(storeId, events.lastSeq()),
+    );
     const id = randomUUID();
     const chain = run.chain + 1;
     wakes.create({
@@ -148,15 +150,3 @@ export class WakeParents {
     }
   }
 }
-
-function toldOf({ id, title }: SessionRecord, run: RunRecord, outcome: string, cursor: string): string {
-  const last = run.last_message ?? run.result?.text;
-  const said = last === undefined ? "It said nothing." : `Its last message:\n${shorten(last)}`;
-  const error = run.result?.error ?? run.reason;
-  return `[Coven] Session ${id} (${title.slice(0, titleCharactersMax)}), which you launched, has ended: ${outcome}.
-${error === null ? "" : `Error: ${shorten(error)}\n`}${said}
-More of it: status or tail of ${id}. Cursor: ${cursor}`;
-}
-
-const shorten = (text: string): string =>
-  text.length <= messageCharactersMax ? text : `${text.slice(0, messageCharactersMax)}…`;

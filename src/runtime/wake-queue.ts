@@ -18,6 +18,8 @@ import type { Growth, Unsubscribe } from "./growth.ts";
 import type { Launches } from "./launches.ts";
 import type { Leftovers } from "./leftovers.ts";
 import { type LaunchLimits, hasRoomToWake } from "./lineage.ts";
+import { type Hold, holdOf } from "./wake-hold.ts";
+import { WorkLimit } from "./work-limit.ts";
 
 /**
  * Longest sleep, ms: a timer runs by a clock that knows nothing of the one on the wall being set, of a machine that
@@ -42,9 +44,6 @@ export interface LiveDelivery {
   readonly deliver: (session: SessionRecord, run: RunRecord, queue: readonly WakeRecord[]) => Promise<void>;
 }
 
-/** Why a queue does not go on by itself. */
-export type Hold = "run_failed" | "revive_required";
-
 export interface WakeQueueOptions {
   readonly store: Store;
   readonly growth: Growth;
@@ -64,6 +63,8 @@ type Verdict =
   | { readonly state: "failed" | "cancelled"; readonly reason: string };
 
 export class WakeQueue {
+  /** Why a queue stands still, for who is given the queue alone. */
+  readonly holdOf = holdOf;
   readonly #store: Store;
   readonly #options: WakeQueueOptions;
   /** Sessions with a queue, which are looked at whenever they grow. */
@@ -77,8 +78,7 @@ export class WakeQueue {
   readonly #postponed = new Set<string>();
   /** Runs that were written down and that no host was asked for. */
   readonly #unlaunched = new Set<string>();
-  readonly #waiting: (() => void)[] = [];
-  #starting = 0;
+  readonly #starting = new WorkLimit(startedAtOnceMax);
   #retryMs = retryMsMin;
   #timer: NodeJS.Timeout | undefined;
   #isOpen = false;
@@ -135,24 +135,6 @@ export class WakeQueue {
     ];
     if (waits.length === 0) return;
     this.#timer = setTimeout(() => this.#follow(this.#tick()), Math.min(...waits, sleepMsMax));
-  }
-
-  /** Why the queue of an ended session stands still until somebody says otherwise. */
-  holdOf(session: SessionRecord, run: RunRecord | undefined, queue: readonly WakeRecord[]): Hold | undefined {
-    const isReleased = queue.some(({ releases_run }) => releases_run !== null && releases_run === run?.id);
-    switch (session.status) {
-      case "failed":
-        return isReleased ? undefined : "run_failed";
-      case "killed":
-      case "orphaned":
-        // Whoever asked so meant it whenever the session is lost: that may not have been seen yet.
-        return queue.some(({ revive }) => revive) ? undefined : "revive_required";
-      case "created":
-      case "running":
-      case "idle":
-      case "completed":
-        return undefined;
-    }
   }
 
   async #lookAtAll(): Promise<void> {
@@ -222,7 +204,12 @@ export class WakeQueue {
       const run = this.#store.runs.newest(id);
       if (isLive(session.status)) {
         if (run === undefined) return;
-        if (run.wake_id !== head.id) return this.#options.live.deliver(session, run, queue);
+        if (run.wake_id !== head.id) {
+          await this.#options.live.deliver(session, run, queue);
+          // One that was about to be said does not expire; where it was not said after all, its time goes on.
+          if (queue.some(({ expires_at }) => expires_at !== null)) this.arm();
+          return;
+        }
         if (!this.#unlaunched.has(run.id)) return;
       }
       const verdict = isLive(session.status) ? "start" : this.#verdict(session, run, queue);
@@ -244,7 +231,7 @@ export class WakeQueue {
     if (session.archived_at !== null)
       return { state: "failed", reason: "session_archived: summon it, then wake it again" };
     if (session.status === "killed" && !head.revive) return { state: "cancelled", reason: "killed" };
-    const hold = this.holdOf(session, run, queue);
+    const hold = holdOf(session, run, queue);
     if (hold !== undefined) return { hold };
     return hasRoomToWake(this.#store, this.#options.limits(), head) ? "start" : "no_room";
   }
@@ -255,7 +242,7 @@ export class WakeQueue {
     const write = (runId: string): void =>
       wake.run_id === null ? this.#writeRun(session.id, wake.id, runId) : this.#requireUnlaunched(runId);
     try {
-      await this.#inTurn(() => launches.resume(wake, write));
+      await this.#starting.run(() => launches.resume(wake, write));
       if (wake.run_id !== null) this.#unlaunched.delete(wake.run_id);
       log.info({ session: session.id, wake: wake.id }, "a wake has started a run");
     } catch (error) {
@@ -314,19 +301,6 @@ export class WakeQueue {
     });
     this.#options.log.warn({ session: wake.session_id, wake: wake.id, to }, reason);
     this.#options.growth.tell([wake.session_id]);
-  }
-
-  async #inTurn<T>(start: () => Promise<T>): Promise<T> {
-    if (this.#starting < startedAtOnceMax) this.#starting += 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    try {
-      return await start();
-    } finally {
-      // Whoever waits next takes the place over.
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#starting -= 1;
-      else next();
-    }
   }
 
   #postpone(session: string, err: unknown): void {

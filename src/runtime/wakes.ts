@@ -5,7 +5,6 @@ import { isLive } from "../events.ts";
 import type { SessionRecord } from "../store/sessions.ts";
 import type { Store } from "../store/store.ts";
 import type { Urgency, WakeFilter, WakeRecord } from "../store/wakes.ts";
-import { redactText } from "../text/redact.ts";
 import type { Environments } from "./environment.ts";
 import type { Growth } from "./growth.ts";
 import type { HarnessCatalog } from "./harness-catalog.ts";
@@ -13,7 +12,9 @@ import { requireResumes, resumable } from "./launch-preparation.ts";
 import type { LaunchLimits } from "./lineage.ts";
 import type { LiveSessions, Remember } from "./sessions.ts";
 import { requireEndOfChain } from "./wake-chain.ts";
-import type { Hold, WakeQueue } from "./wake-queue.ts";
+import { type Hold, holdOf } from "./wake-hold.ts";
+import { noCommand, previewOf, saidBy } from "./wake-message.ts";
+import type { WakeQueue } from "./wake-queue.ts";
 
 /** Wakes that wait, of one session and in all: far above what a supervisor plans, and the end of a loop that asks. */
 const openOfSessionMax = 1000;
@@ -24,9 +25,6 @@ const openMax = 100_000;
  * queue is read whole whenever it is looked at.
  */
 const openBytesMax = 10_000_000;
-
-/** Longest text that is shown of a message, characters. */
-const previewCharactersMax = 200;
 
 export interface WakeInput {
   readonly session: string;
@@ -138,7 +136,7 @@ export class Wakes {
   holdOf(id: string): Hold | undefined {
     const session = this.#store.sessions.find(id);
     if (session === undefined) return undefined;
-    return this.#options.queue.holdOf(session, this.#store.runs.newest(id), this.#store.wakes.queued(id));
+    return holdOf(session, this.#store.runs.newest(id), this.#store.wakes.queued(id));
   }
 
   #write(id: string, input: WakeInput, asker: WakeAsker): void {
@@ -171,9 +169,9 @@ export class Wakes {
 
   /** The harness sees who speaks, where that is another session. */
   #said(message: string, from: string | null, to: string): string {
-    if (from === null || from === to) return message;
-    const title = this.#store.sessions.find(from)?.title ?? "";
-    return `[Coven] Session ${from} (${title.slice(0, titleCharactersMax)}) says:\n\n${message}`;
+    if (from === null) return message;
+    if (from === to) return noCommand(message);
+    return saidBy({ id: from, title: this.#store.sessions.find(from)?.title ?? "" }, message);
   }
 
   #requireWakeable(session: SessionRecord, { revive, message, model }: WakeInput): void {
@@ -223,14 +221,6 @@ export class Wakes {
       refuse(`what waits for session ${session} would be more than ${openBytesMax} bytes`);
     if (this.#store.wakes.openCount() >= openMax) refuse(`${openMax} wakes wait already`);
   }
-}
-
-/** Longest title named to a harness, characters. */
-const titleCharactersMax = 80;
-
-export function previewOf(message: string): string {
-  const line = redactText(message).replace(/\s+/g, " ").trim();
-  return line.length <= previewCharactersMax ? line : `${line.slice(0, previewCharactersMax)}…`;
 }
 
 function requireWaiting({ id, state, run_id }: WakeRecord): void {

@@ -133,6 +133,7 @@ export const migrations: readonly string[] = [
     delivered_at TEXT
   ) STRICT;
   CREATE INDEX wakes_of_session ON wakes (session_id, number);
+  CREATE INDEX wakes_open ON wakes (session_id, number) WHERE state IN ('pending', 'queued');
   CREATE INDEX wakes_in_queue ON wakes (session_id, queued_seq) WHERE state = 'queued';
   CREATE INDEX wakes_by_time ON wakes (due_at) WHERE state = 'pending';
   CREATE INDEX wakes_by_expiry ON wakes (expires_at) WHERE expires_at IS NOT NULL AND state IN ('pending', 'queued');

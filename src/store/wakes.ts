@@ -127,7 +127,7 @@ export function openWakes({ db, write }: Ledger, events: EventLog) {
   const counts = statement<{ pending: number; queued: number }>(
     db,
     `SELECT count(*) FILTER (WHERE state = 'pending') AS pending, count(*) FILTER (WHERE state = 'queued') AS queued
-     FROM wakes WHERE session_id = :session`,
+     FROM wakes WHERE session_id = :session AND state IN ('pending', 'queued')`,
   );
   // Without reading what they say.
   const openBytes = statement<{ bytes: number | null }>(
@@ -264,9 +264,11 @@ export function openWakes({ db, write }: Ledger, events: EventLog) {
       }
     },
 
-    /** All of the session that still wait. */
-    cancelOpen(session: string, reason: string): void {
-      for (const row of open.all({ session })) enter(asRecord(row), "cancelled", { reason });
+    /** All of the session that still wait. Answers whether there were any. */
+    cancelOpen(session: string, reason: string): boolean {
+      const waiting = open.all({ session }).map(asRecord);
+      for (const wake of waiting) enter(wake, "cancelled", { reason });
+      return waiting.length > 0;
     },
 
     /** Those of the session whose time has come, in their order. */

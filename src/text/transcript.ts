@@ -60,7 +60,17 @@ export function createTranscript(marks: TranscriptMarks = noMarks): Transcript {
     return stream === "stderr" ? errors.push(data) : plainLines(data);
   };
 
+  const flush = (): string => terminal.flush() + errors.flush() + plainLines("\n");
+
+  /** A run that ended in the middle of a line does not share it with the next one. */
+  const newRun = (): string => {
+    isContinued = false;
+    const held = flush();
+    return held === "" || held.endsWith("\n") ? held : `${held}\n`;
+  };
+
   const says = {
+    status: on(eventPayloads.status, ({ to }) => (to === "created" ? newRun() : "")),
     output: on(eventPayloads.output, printed),
     message: on(eventPayloads.message, ({ role, text, more }) => {
       const head = isContinued ? "" : role === "user" ? "> " : "";
@@ -92,7 +102,7 @@ export function createTranscript(marks: TranscriptMarks = noMarks): Transcript {
     },
     marks: () => ({ isInJson, isContinued }),
     unfinished: () => terminal.unfinished(),
-    flush: () => terminal.flush() + errors.flush() + plainLines("\n"),
+    flush,
   };
 }
 

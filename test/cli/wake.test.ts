@@ -1,14 +1,29 @@
 import { execFileSync } from "node:child_process";
-import { appendFileSync } from "node:fs";
+import { once } from "node:events";
+import { appendFileSync, existsSync, watch as watchFolder, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { clockTime, localTime } from "../../src/cli/local-time.ts";
 import { until } from "../../src/cli/text.ts";
-import { covenForFile, jsonIn } from "../support/coven.ts";
+import { z } from "zod";
+import { covenForFile, jsonIn, resultOf } from "../support/coven.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { launch as launchIn, makeProject } from "../support/launch.ts";
 
-const { coven, launch } = covenForFile();
+const { coven, launch, start, home, project } = covenForFile();
+
+/** Each turn of it is a script. */
+const turns = {
+  id: "turns",
+  executable: "sh",
+  install_hint: "It is there.",
+  capabilities: { preassigned_session_id: true },
+  continuity_args: {
+    init_prefix_args: ["-c", 'eval "$3"'],
+    session_id_flag: "--id",
+    resume_prefix_args: ["-c", 'eval "$2"'],
+  },
+};
 
 async function ended(prompt = "look"): Promise<string> {
   const { id } = await launch("codex", prompt);
@@ -20,6 +35,25 @@ const wakesOf = async (session: string) =>
   jsonIn((await coven(["wakes", session, "--all", "--json"])).stdout);
 
 describe("wake", () => {
+  it("does not keep who follows a run beyond the end of that run", async () => {
+    writeFileSync(join(home, "adapters/turns.json"), JSON.stringify({ adapters: [turns] }), { mode: 0o600 });
+    const first = "touch begun; while [ ! -e go ]; do sleep 0.05; done; echo one";
+    const begun = watchFolder(project);
+    const following = start(["run", "turns", first]);
+    const followed = resultOf(following);
+    while (!existsSync(join(project, "begun"))) await once(begun, "change");
+    begun.close();
+    const [session] = z
+      .object({ sessions: z.tuple([z.object({ id: z.string() })]) })
+      .parse(jsonIn((await coven(["list", "--status", "running", "--json"])).stdout)).sessions;
+    await coven(["wake", session.id, "echo two; exit 5"]);
+    writeFileSync(join(project, "go"), "");
+    const { code, stdout } = await followed;
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("one") });
+    expect(stdout).not.toContain("two");
+    expect((await coven(["watch", session.id, "--until", "settled"])).code).toBe(5);
+  });
+
   it("prints the wake's id, and says when it will fire", async () => {
     const session = await ended();
     const words = ["--message", "look again", "--delay", "30m"];

@@ -8,7 +8,7 @@ const interactive = { launchMode: "interactive" };
 const including = (text: string): unknown => expect.stringContaining(text);
 
 /** A command that runs for a while, so that it is seen. */
-const command = "sleep 2; echo done > done.txt";
+const command = "sleep 5; echo done > done.txt";
 
 it("claude asks, works and waits", async () => {
   const turns = (): object[] => commandThen("claude", command, "It-is-done.");

@@ -1,10 +1,12 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, expect, test } from "vitest";
+import { z } from "zod";
 import { attachTo } from "../support/attached.ts";
 import { type TestDaemon, startDaemon } from "../support/daemon.ts";
-import { eventsOf, launch } from "../support/launch.ts";
+import { eventsOf, launch, makeProject } from "../support/launch.ts";
 import { send } from "../support/socket.ts";
+import { converse, gated, reached, wake } from "../support/wakes.ts";
 
 const interactive = { launchMode: "interactive" };
 const echoes = 'stty -echo; printf "ready "; while read line; do printf "got %s. " "$line"; done';
@@ -221,4 +223,24 @@ describe("a request for a terminal", () => {
     const next = await attachTo(daemon, id);
     await next.hears({ type: "control", held: true });
   });
+});
+
+test("a terminal that is still shown one run when the next begins is attached to that one anew", async () => {
+  const daemon = await startDaemon();
+  const project = makeProject();
+  const gate = gated(project, "gate", "seq 1 1000000");
+  const { id } = await converse(daemon, gate.script, { projectRoot: project });
+  const slow = await attachTo(daemon, id);
+  await slow.shows("at gate");
+  slow.socket.pause();
+  const asked = await wake(daemon, id, "echo woken; exec sleep 1000");
+  await gate.open();
+  await reached(daemon, id, asked, "delivered");
+  slow.socket.resume();
+  expect(await slow.closed).toBe(1000);
+  expect(slow.output()).not.toContain("woken");
+  const afterSeq = z.int().parse(slow.told.findLast(({ type }) => type === "at")?.["seq"]);
+  const next = await attachTo(daemon, id, { afterSeq });
+  await next.shows("woken");
+  expect(`${slow.output()}${next.output()}`).toContain("\r\n1000000\r\nwoken\r\n");
 });

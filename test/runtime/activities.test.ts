@@ -45,6 +45,16 @@ test("a dialog on the screen is attention with its question, until the screen sh
   expect(await client.call("list", { attention: true })).toMatchObject({ sessions: [] });
 });
 
+test("a secret that was printed in pieces is not told whole with the question", async () => {
+  const daemon = await startDaemon();
+  const lane = await claude(daemon);
+  const [one, other] = ["sk-ppppa1B2c3D4e5", "F6g7H8i9J0k1L2m3N4o5P6q7R8s9T0"];
+  await lane.does({ show: dialog(`login ${one}\x1b[0m${other}`) });
+  const { question } = await lane.next();
+  expect(question?.text).toContain("login [REDACTED]");
+  expect(question?.text).not.toContain(other);
+});
+
 test("the same words asked again are another question, and a watch from the cursor waits for that", async () => {
   const daemon = await startDaemon();
   const lane = await claude(daemon);

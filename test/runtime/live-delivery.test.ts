@@ -258,6 +258,18 @@ test("what was not typed before the run ended is said to the next run", async ()
   expect(session.noted("submitted")).toEqual([]);
 });
 
+test("a message that ends the run holds up none behind it", async () => {
+  const daemon = await startDaemon();
+  const session = await launchWaiting(daemon);
+  await wake(daemon, session, "/exit");
+  const id = await wake(daemon, session, "for the next one");
+  await eventual(daemon, session.id, "exit", {});
+  const endedAt = Date.now();
+  await moved(daemon, session, id, "delivered");
+  expect(Date.now() - endedAt).toBeLessThan(4000);
+  expect(session.noted("submitted")).toEqual(["/exit"]);
+});
+
 test("a session cannot give itself a command by waking itself, the owner can", async () => {
   const daemon = await startDaemon();
   const session = await launchWaiting(daemon);

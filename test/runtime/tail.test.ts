@@ -5,6 +5,7 @@ import { createTranscript } from "../../src/text/transcript.ts";
 import { type TestDaemon, startDaemon } from "../support/daemon.ts";
 import { allEventsOf, launchOn, numberedFile, transports } from "../support/lanes.ts";
 import { launch } from "../support/launch.ts";
+import { conversed, ended as hasEnded, wake } from "../support/wakes.ts";
 
 type Daemon = Pick<TestDaemon, "client">;
 type Page = ReturnType<typeof tail.output.parse>;
@@ -195,4 +196,15 @@ describe("tail", () => {
       message: "tail: lines and cursor exclude each other",
     });
   });
+});
+
+test("a run that ended in the middle of a line does not share it with the next one", async () => {
+  const daemon = await startDaemon();
+  const { id, cursor } = await conversed(daemon, "printf 'no line end'");
+  await wake(daemon, id, "echo second");
+  await hasEnded(daemon, id, 2);
+  const text = "> printf 'no line end'\nno line end\n> echo second\nsecond\n";
+  expect(await wholeText(daemon, id)).toBe(text);
+  expect((await tailOf(daemon, id)).text).toBe(text);
+  expect(textOf(await pagesFrom(daemon, id, cursor, 64))).toBe(text);
 });

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { type TestDaemon, startDaemon } from "../support/daemon.ts";
 import { eventsOf, launch } from "../support/launch.ts";
+import { eventual, launchTyped } from "../support/typed-claude.ts";
 
 const asked = z.object({ wake: z.string(), state: z.string(), cursor: z.string() });
 const turns = { harness: "turns" };
@@ -145,3 +146,20 @@ const settled = ({ client }: TestDaemon, session: string, more: object = {}): Pr
 
 const wake = async ({ client }: TestDaemon, session: string, message: string, more: object = {}) =>
   asked.parse(await client.call("wake", { session, message, ...more }));
+
+test("whoever waits for an end that only they can bring about is told what the session waits for", async () => {
+  const daemon = await startDaemon();
+  const { client } = daemon;
+  const { id } = await launchTyped(daemon);
+  const waited = () => client.call("watch", { sessions: [id], until: "terminal", timeoutMs: 1 });
+  await eventual(daemon, id, "activity", { state: "waiting" });
+  expect(await waited()).toMatchObject({
+    outcome: "waiting",
+    hint: `${id} waits for a prompt: wake it, or kill it if it is done. Then call watch again with this cursor.`,
+  });
+  await client.call("input", { session: id, keys: ["ctrl-o"] });
+  await eventual(daemon, id, "activity", { state: "attention" });
+  expect(await waited()).toMatchObject({
+    hint: `${id} asks something: status tells what, answer replies. Then call watch again with this cursor.`,
+  });
+});

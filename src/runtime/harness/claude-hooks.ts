@@ -11,16 +11,7 @@
  *   more than that a question is answered.
  */
 import type { HookCommand, HookSign } from "./harness.ts";
-import {
-  type HookEvent,
-  answered,
-  asked,
-  conversationOfHook,
-  cut,
-  evidenceOf,
-  parseHookEvent,
-  said,
-} from "./hook-event.ts";
+import { type HookEvent, answered, asked, cut, evidenceOf, said, signOfHook } from "./hook-event.ts";
 import { shellLine } from "./hook-command.ts";
 
 /** How long Claude Code waits for one, s; our own program gives up sooner. */
@@ -55,14 +46,7 @@ export function claudeHookArgs(hook: HookCommand | undefined): string[] {
   return ["--settings", JSON.stringify({ hooks: Object.fromEntries(hooks) })];
 }
 
-export function signOfClaudeHook(event: unknown): HookSign | undefined {
-  const parsed = parseHookEvent(event);
-  if (parsed === undefined) return undefined;
-  const conversation = conversationOfHook(event);
-  const sign = signOf(parsed);
-  if (sign === undefined && conversation === undefined) return undefined;
-  return { ...sign, ...(conversation !== undefined && { conversation }) };
-}
+export const signOfClaudeHook = (event: unknown): HookSign | undefined => signOfHook(event, signOf);
 
 function signOf(event: HookEvent): HookSign | undefined {
   switch (event.hook_event_name) {

@@ -10,7 +10,7 @@
  */
 import { createHash } from "node:crypto";
 import type { HookCommand, HookSign } from "./harness.ts";
-import { asked, answered, conversationOfHook, type HookEvent, parseHookEvent, said } from "./hook-event.ts";
+import { type HookEvent, answered, asked, said, signOfHook } from "./hook-event.ts";
 import { shellLine } from "./hook-command.ts";
 
 const timeoutSeconds = 3;
@@ -49,14 +49,7 @@ const hashOf = (hook: object): string =>
 /** A string is written in TOML as in JSON. */
 const toml = (text: string): string => JSON.stringify(text);
 
-export function signOfCodexHook(event: unknown): HookSign | undefined {
-  const parsed = parseHookEvent(event);
-  if (parsed === undefined) return undefined;
-  const conversation = conversationOfHook(event);
-  const sign = signOf(parsed);
-  if (sign === undefined && conversation === undefined) return undefined;
-  return { ...sign, ...(conversation !== undefined && { conversation }) };
-}
+export const signOfCodexHook = (event: unknown): HookSign | undefined => signOfHook(event, signOf);
 
 function signOf(event: HookEvent): HookSign | undefined {
   switch (event.hook_event_name) {

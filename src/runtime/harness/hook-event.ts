@@ -34,18 +34,25 @@ const hookEvent = z.object({
 });
 export type HookEvent = z.output<typeof hookEvent>;
 
-export const parseHookEvent = (event: unknown): HookEvent | undefined => hookEvent.safeParse(event).data;
+/** What an event says: the conversation's id, and by `signOf` of its harness what the session does. */
+export function signOfHook(
+  event: unknown,
+  signOf: (event: HookEvent) => HookSign | undefined,
+): HookSign | undefined {
+  const parsed = hookEvent.safeParse(event).data;
+  if (parsed === undefined) return undefined;
+  const conversation = conversationOf(parsed);
+  const sign = signOf(parsed);
+  if (sign === undefined && conversation === undefined) return undefined;
+  return { ...sign, ...(conversation !== undefined && { conversation }) };
+}
 
 /**
  * The harness's own id of the conversation. Only the events that begin and end a turn of the conversation itself tell
  * it: a subagent may have one of its own.
  */
-export function conversationOfHook(event: unknown): string | undefined {
-  const parsed = parseHookEvent(event);
-  if (parsed === undefined || parsed.agent_id !== undefined) return undefined;
-  return parsed.hook_event_name === "SessionStart" || parsed.hook_event_name === "Stop"
-    ? parsed.session_id
-    : undefined;
+function conversationOf({ agent_id, hook_event_name: name, session_id }: HookEvent): string | undefined {
+  return agent_id === undefined && (name === "SessionStart" || name === "Stop") ? session_id : undefined;
 }
 
 /** A tool waits for a person, as a person would read it. */
