@@ -66,7 +66,7 @@ async function after(daemon: TestDaemon, projectRoot: string, prompt: string, mo
 
 /** A session that has run that script and waits for a line. */
 async function during(daemon: TestDaemon, projectRoot: string, prompt: string) {
-  const script = `${prompt}; echo ready; read line`;
+  const script = `${prompt}; echo rea''dy; read line`;
   const { id, cursor } = await start(daemon, projectRoot, script, { launchMode: "interactive" });
   await daemon.client.call("watch", { sessions: [id], cursor, matchText: "ready", until: "output" });
   return id;
@@ -195,7 +195,11 @@ describe("changes", () => {
     project.write("README.md", "# Main\n");
     project.commit("main");
     const one = await during(daemon, project.path, "echo 1 > one.txt");
-    const two = await during(daemon, project.path, "git merge other; echo 2 > two.txt");
+    const two = await during(
+      daemon,
+      project.path,
+      "git -c user.name=x -c user.email=x@y merge other; echo 2 > two.txt",
+    );
     const apart = await after(daemon, project.path, "true", { worktree: true });
     const told = await changesOf(daemon, one);
     expect(told.sharedWith).toEqual([two]);
@@ -251,7 +255,7 @@ describe("changes", () => {
     const first = await startDaemon(home);
     const project = repositoryWithCommit();
     const folder = makeProject();
-    const script = `echo 1 > one.txt; echo ready; until [ -e ${folder}/go ]; do sleep 0.05; done`;
+    const script = `echo 1 > one.txt; echo rea''dy; until [ -e ${folder}/go ]; do sleep 0.05; done`;
     const { id: session, cursor } = await start(first, project.path, script, { launchMode: "interactive" });
     await first.client.call("watch", { sessions: [session], cursor, matchText: "ready", until: "output" });
     await changesOf(first, session);
