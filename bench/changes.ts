@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { Changes } from "../src/runtime/changes.ts";
 import { createWorktree } from "../src/runtime/worktrees.ts";
+import type { Client, Session } from "./client.ts";
 import type { BenchDaemon } from "./daemon.ts";
 import type { Measured } from "./report.ts";
 import { median, timed, timedInTurns } from "./statistics.ts";
@@ -13,7 +14,7 @@ const files = 10_000;
 /** Written to before each question, so that none can be answered from what is remembered. */
 const changedFiles = 20;
 
-export async function changes({ folder }: BenchDaemon): Promise<Measured[]> {
+export async function changes({ client, folder }: BenchDaemon): Promise<Measured[]> {
   const small = await makeRepository(join(folder, "small"), 10);
   const middle = await makeRepository(join(folder, "middle"), 300);
   const large = await makeRepository(join(folder, "large"), files);
@@ -21,6 +22,52 @@ export async function changes({ folder }: BenchDaemon): Promise<Measured[]> {
     ...(await measureChanges(large, folder)),
     await measureWorktrees(small, folder, 10),
     await measureWorktrees(middle, folder, 300),
+    ...(await measureRuns(client, middle, folder)),
+  ];
+}
+
+/** Launches in a repository of 300 files, each after the state that the one before has left was looked at. */
+async function measureRuns(client: Client, repository: string, folder: string): Promise<Measured[]> {
+  const lane = { projectRoot: repository, prompt: "end", launchMode: "nonInteractive" } as const;
+  const launched: Session[] = [];
+  const launch = async (harness: string, worktree: boolean): Promise<void> => {
+    launched.push(await client.launch({ ...lane, harness, worktree }));
+  };
+  const settle = async (): Promise<void> => {
+    for (const { id, cursor } of launched.splice(0)) {
+      await client.watch({ sessions: [id], cursor });
+      await client.get(`/sessions/${id}/changes`);
+    }
+  };
+  let made = 0;
+  const samples = await timedInTurns(
+    {
+      worktree: () => launch("codex", true),
+      settleWorktree: settle,
+      git: () => {
+        const name = `r${(made += 1)}`;
+        return git(repository, "worktree", "add", "-q", "-b", name, join(folder, "by-git", name));
+      },
+      agent: () => launch("codex", false),
+      settleAgent: settle,
+      program: () => launch("bench-exits", false),
+      settleProgram: settle,
+    },
+    { warmUp: 2, turns: 15 },
+  );
+  const p50 = (name: string): number => median(samples.get(name) ?? []);
+  const note = "baseline: git worktree add";
+  return [
+    {
+      what: "run --worktree, 300 files, to the answer, p50",
+      value: p50("worktree"),
+      baseline: p50("git"),
+      unit: "ms",
+      limit: { of: "ratio", max: 1.2 },
+      note,
+    },
+    { what: "a launch of an agent in that repository, p50", value: p50("agent"), unit: "ms" },
+    { what: "of a program that may write at once, p50", value: p50("program"), unit: "ms" },
   ];
 }
 

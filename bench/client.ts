@@ -14,6 +14,7 @@ export interface Lane {
   readonly projectRoot: string;
   readonly prompt: string;
   readonly launchMode?: "interactive" | "nonInteractive";
+  readonly worktree?: boolean;
 }
 
 export function connect(socketPath: string) {

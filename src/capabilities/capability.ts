@@ -64,6 +64,8 @@ export interface Tool {
   readonly core?: true;
   /** Less than the action takes, or with other defaults: what it gives is always an input of the action. */
   readonly input?: z.ZodObject;
+  /** What a model does not choose, and an action's default would be wrong for. */
+  readonly usual?: Readonly<Record<string, unknown>>;
   /** Less than the action answers: what a model is shown of it, unless the object is loose, and told to expect. */
   readonly output?: z.ZodObject;
 }

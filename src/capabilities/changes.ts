@@ -72,13 +72,21 @@ export const changes = capability({
   failures: ["session_not_found", "git_failed"],
   right: "project",
   tool: {
-    title: "What a session changed",
-    description: "Files a session changed in git, with diffs.",
+    title: "See changes",
+    description: "Files a session changed in git, with diffs (7 KB; path: one file).",
     get input(): z.ZodObject {
-      return changes.input.extend({
-        maxBytes: changes.input.shape.maxBytes.unwrap().default(bytesUsual.model),
-      });
+      const { session, path } = changes.input.shape;
+      // Their names say enough.
+      return z.strictObject({ session, path: path.describe("path id") });
     },
+    usual: { maxBytes: bytesUsual.model },
+    output: z
+      .object({
+        known: z.boolean(),
+        files: z.array(file.pick({ path: true, status: true }).loose()),
+        truncated: z.boolean(),
+      })
+      .loose(),
   },
   positional: ["session", "path"],
   async run({ session, path, run, maxBytes }, { changesOf }) {

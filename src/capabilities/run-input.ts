@@ -72,7 +72,7 @@ export const runInput = z.strictObject({
     .describe("the harness's own conversation: its id, or the id to give a new one"),
   resume: z.boolean().default(false).describe("go on in that conversation of the harness"),
   tools: z.boolean().default(false).describe("gives it Coven's tools, to run and watch agents itself"),
-  worktree: z.boolean().default(false).describe("a git worktree and branch of its own to work in"),
+  worktree: z.boolean().default(false).describe("its own git worktree and branch"),
   wakeParent: z.boolean().default(false).describe("wakes you, if you are a session, when it ends"),
 });
 

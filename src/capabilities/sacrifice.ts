@@ -30,6 +30,10 @@ export const sacrifice = capability({
     title: "Sacrifice a session",
     description:
       "Deletes an ended session and everything logged of it, for good. Only when the user asked for that: archive hides one.",
+    get input(): z.ZodObject {
+      // A model that would lose something is told of it by the failure.
+      return sacrifice.input.extend({ force: z.boolean().default(false) });
+    },
   },
   positional: ["session"],
   async run({ session, confirm, force }, { sessions, rituals, intent }) {

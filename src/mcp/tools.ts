@@ -94,7 +94,8 @@ export interface ToolCall {
 
 /** What a call means, defaults filled in. Throws `invalid_request` naming what is wrong and what is accepted. */
 export function decodeCall(record: Offered, given: unknown): ToolCall {
-  const parsed = checkedInput({ ...record, input: argumentsOf(record) }, given);
+  const asked = checkedInput({ ...record, input: argumentsOf(record) }, given);
+  const parsed: Record<string, unknown> = { ...record.tool.usual, ...asked };
   if (record.effect === "read") return { name: record.name, input: parsed, intentId: undefined };
   const { intentId: named, ...input } = parsed;
   return { name: record.name, input, intentId: typeof named === "string" ? named : undefined };

@@ -61,18 +61,23 @@ function wakesArguments(request: FastifyRequest): Record<string, unknown> {
 const wakeInPath = z.object({ wake: z.string() });
 
 function sacrificeArguments(request: FastifyRequest): Record<string, unknown> {
-  const given = ["confirm", "force"].flatMap((name) => {
-    const value = query(request).get(name);
+  const parameters = query(request);
+  const given = ["confirm", "force"].flatMap((name): [string, unknown][] => {
+    const value = parameters.get(name);
     return value === undefined ? [] : [[name, value === "true" ? true : value === "false" ? false : value]];
   });
-  return { ...ofSession(request), ...Object.fromEntries(given) };
+  return { ...ofSession(request), ...Object.fromEntries<unknown>(given) };
 }
 
 function changesArguments(request: FastifyRequest): Record<string, unknown> {
   const parameters = query(request);
-  const numbers = ["run", "maxBytes"].flatMap((name) => {
+  const numbers = ["run", "maxBytes"].flatMap((name): [string, unknown][] => {
     const value = wholeNumber(parameters, name);
     return value === undefined ? [] : [[name, value]];
   });
-  return { ...Object.fromEntries(parameters), ...bySession(request), ...Object.fromEntries(numbers) };
+  return {
+    ...Object.fromEntries(parameters),
+    ...bySession(request),
+    ...Object.fromEntries<unknown>(numbers),
+  };
 }

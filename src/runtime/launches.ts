@@ -239,7 +239,7 @@ export class Launches {
    */
   async #spawn({ spec, isAgent, session, wanted }: ToSpawn, host: HostLink): Promise<void> {
     const { project_root, worktree = null } = session;
-    const { ready, started } = this.#options.states.begin({
+    const { ready, starts, hasStarted } = this.#options.states.begin({
       session: { id: spec.sessionId, project_root, worktree },
       run: spec.runId,
       isNew: wanted !== undefined,
@@ -247,7 +247,7 @@ export class Launches {
     });
     if (ready !== undefined) await ready;
     try {
-      started();
+      starts();
       await host.call("launch", spec);
     } catch (error) {
       const { hosts, leftovers } = this.#options;
@@ -258,6 +258,8 @@ export class Launches {
         await leftovers.orphanLostRuns(({ id }) => id === spec.runId, "it could not be handed to a host");
       else if (wanted !== undefined) await this.#takeBackWorktree(session);
       throw error;
+    } finally {
+      hasStarted();
     }
   }
 

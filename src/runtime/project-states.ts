@@ -1,10 +1,10 @@
 /**
  * What git said of a session's project when each of its runs began and when it had ended, stored with the run.
  *
- * A look takes 50 to 110 ms, and a launch must not: it is begun before the process is, beside it. A coding agent asks
- * its model before it writes anything, so the look is done by then. Any other program may write at once, so its start
- * waits for the look, up to a limit. A new worktree costs no look at all, for its commit says what is in it. What came
- * too late for certain is marked as late and told with the changes. Without a repository nothing is asked of git.
+ * A look takes 50 to 110 ms, and a launch must not. A coding agent asks its model before it writes anything: the look is
+ * begun when its launch is answered, and done by then. Any other program may write at once, so its start waits for the
+ * look, up to a limit. A new worktree needs no look, for its commit says what is in it. A look that was not done in time
+ * is marked as late, which is told with the changes. Without a repository nothing is asked of git.
  */
 import * as z from "zod";
 import type { Log } from "../log.ts";
@@ -59,8 +59,10 @@ export interface RunBeginning {
 export interface Beginning {
   /** Resolves when the process may be started, after a bounded time; undefined where nothing is to be waited for. */
   readonly ready: Promise<void> | undefined;
-  /** To be called when it is started. */
-  readonly started: () => void;
+  /** To be called before it is started. */
+  readonly starts: () => void;
+  /** And when it was. */
+  readonly hasStarted: () => void;
 }
 
 interface Look {
@@ -111,7 +113,7 @@ export class ProjectStates {
   /** To be called before the process of a run is started, when the run is written down. */
   begin({ session, run, isNew, isAgent }: RunBeginning): Beginning {
     const directory = directoryOf(session);
-    if (workTreeAround(directory) === undefined) return { ready: undefined, started: () => undefined };
+    if (workTreeAround(directory) === undefined) return nothingToDo;
     this.follow(session.id);
     let startedAtMs = Number.POSITIVE_INFINITY;
     const write = (state: Snapshot): void => {
@@ -119,15 +121,21 @@ export class ProjectStates {
       this.#store.runs.setProjectBefore(run, textOf(state, late));
     };
     const base = isNew ? session.worktree?.base : undefined;
-    const taken = this.#inTurn(session.id, async () => {
+    const look = async (): Promise<void> => {
       const known = base === undefined ? undefined : await this.#options.changes.checkedOut(directory, base);
       if (known === undefined) return this.#take(directory, write);
       await this.#store.writeWhenFree(() => this.#store.runs.setProjectBefore(run, textOf(known, false)));
-    });
-    return {
-      ready: isAgent || base !== undefined ? undefined : Promise.race([taken, patience()]),
-      started: () => (startedAtMs = performance.now()),
     };
+    const starts = (): void => void (startedAtMs = performance.now());
+    if (!isAgent && base === undefined) {
+      const taken = this.#inTurn(session.id, look);
+      return { ready: Promise.race([taken, patience()]), starts, hasStarted: () => undefined };
+    }
+    let hasStarted = ignore;
+    const begun = new Promise<void>((resolve) => (hasStarted = () => void setImmediate(resolve)));
+    // In its turn from now on, so that the run's end, however soon it comes, is looked at after its beginning.
+    void this.#inTurn(session.id, () => begun.then(look));
+    return { ready: undefined, starts, hasStarted };
   }
 
   /** Looks at the project when the session's run has ended. */
@@ -230,6 +238,8 @@ export class ProjectStates {
 }
 
 const ignore = (): void => undefined;
+
+const nothingToDo: Beginning = { ready: undefined, starts: ignore, hasStarted: ignore };
 
 const isUnlooked = ({ ended_at, project_before, project_after }: RunProject): boolean =>
   ended_at !== null && project_before !== null && project_after === null;

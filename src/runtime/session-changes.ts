@@ -5,13 +5,14 @@ import type { RunProject } from "../store/runs.ts";
 import type { SessionRecord } from "../store/sessions.ts";
 import type { Store } from "../store/store.ts";
 import type { Changes, ProjectChanges } from "./changes.ts";
+import type { FileChange } from "./file-changes.ts";
 import { type ProjectStates, type StoredState, directoryOf, stateOf } from "./project-states.ts";
 import type { LiveSessions } from "./sessions.ts";
 
 /** Sessions named that worked in the same files. */
 const besideMax = 20;
-/** Of the answer, for its paths, counts and commits; the rest is for diffs. */
-const listShare = 0.35;
+/** Of the answer: what is not needed for the first two is for diffs as well. */
+const shares = { commits: 0.1, files: 0.3, diffs: 0.6 } as const;
 
 export interface SessionChangesAsked {
   readonly session: string;
@@ -56,24 +57,27 @@ export async function changesOf(
     return { known: false, directory, reason: whyUnknown(session) };
   if (before.kind === "none") return { known: false, directory, reason: before.reason };
   const end = remembered(last.project_after);
-  const asked = { before, maxBytes: Math.floor(maxBytes * (1 - listShare)) };
   const found = await changes.between({
-    ...asked,
+    before,
+    maxBytes: Math.floor(maxBytes * shares.diffs),
     ...(end === undefined ? {} : { after: end }),
     ...(path === undefined ? {} : { path }),
   });
   if (found.kind === "none") return { known: false, directory, reason: found.reason };
-  const { kind: _, ...told } = found;
+  const { before: began, after, ...told } = found;
   const until = last.ended_at ?? new Date().toISOString();
   const sharedWith = store.sessions.beside(session, { since: first.created_at, until, limit: besideMax });
   return {
     known: true,
-    ...told,
     directory,
-    after: end === undefined ? null : told.after,
+    before: began,
+    after: end === undefined ? null : after,
+    filesTotal: told.filesTotal,
+    insertions: told.insertions,
+    deletions: told.deletions,
     ...bounded(told, maxBytes),
     sharedWith,
-    notes: notesOf({ runs, before, end, operation: told.after.operation, sharedWith }),
+    notes: notesOf({ runs, before, end, operation: after.operation, sharedWith }),
   };
 }
 
@@ -127,48 +131,59 @@ function isChangedBetween(runs: readonly RunProject[]): boolean {
   });
 }
 
-const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
+/** Takes what fits into so many bytes of JSON. */
+class Room {
+  #left: number;
+
+  constructor(bytes: number) {
+    this.#left = bytes;
+  }
+
+  get left(): number {
+    return this.#left;
+  }
+
+  takes(value: unknown): boolean {
+    // With the comma behind it.
+    const bytes = Buffer.byteLength(JSON.stringify(value)) + 1;
+    if (bytes > this.#left) return false;
+    this.#left -= bytes;
+    return true;
+  }
+}
 
 type Listed = Pick<ProjectChanges, "files" | "commits" | "truncated">;
 
-/** Redacted, and within the limit: all paths with their counts first, as far as they fit, then diffs. */
+/** Redacted, and within the limit: commits, then all paths with their counts, as far as they fit, then diffs. */
 function bounded({ files, commits, truncated }: Listed, maxBytes: number): Listed {
-  let left = maxBytes * listShare;
-  const fits = (value: unknown): boolean => (left -= bytesOf(value)) >= 0;
+  const forCommits = new Room(maxBytes * shares.commits);
   const newest = (commits?.newest ?? [])
     .map(({ hash, subject }) => ({ hash, subject: redactText(subject) }))
-    .filter(fits);
-  const named = files.map(({ diff: _, truncated: __, ...file }) => ({
-    ...file,
-    path: redactText(file.path),
-    ...(file.from === undefined ? {} : { from: redactText(file.from) }),
-  }));
-  const listed = named.slice(0, countThatFits(named, fits));
-  left += maxBytes * (1 - listShare);
-  const told = listed.map((file, place) => {
+    .filter((commit) => forCommits.takes(commit));
+  const forFiles = new Room(maxBytes * shares.files);
+  const named = files.map(withoutDiff);
+  const first = named.findIndex((file) => !forFiles.takes(file));
+  const listed = first < 0 ? named : named.slice(0, first);
+  const forDiffs = new Room(maxBytes * shares.diffs + forCommits.left + forFiles.left);
+  const told = listed.map((file, place): FileChange => {
     const { diff, truncated: isCut } = files[place] ?? {};
-    return diff === undefined ? file : { ...file, ...diffWithin(redactText(diff), isCut, fits) };
+    if (diff === undefined) return file;
+    const shown = { diff: redactText(diff), ...(isCut === undefined ? {} : { truncated: isCut }) };
+    return forDiffs.takes(shown) ? { ...file, ...shown } : { ...file, omitted: "limit" };
   });
-  const isLess =
-    listed.length < files.length || told.some((file) => "omitted" in file && file.omitted === "limit");
+  const isLess = told.some((file) => file.omitted === "limit" || file.truncated === true);
   return {
     files: told,
     commits: commits && { count: commits.count, newest },
-    truncated: truncated || isLess || told.some((file) => "truncated" in file),
+    truncated: truncated || isLess || listed.length < files.length,
   };
 }
 
-function countThatFits(files: readonly unknown[], fits: (value: unknown) => boolean): number {
-  const first = files.findIndex((file) => !fits(file));
-  return first < 0 ? files.length : first;
-}
-
-/** What is left out for its size is said so of each file. */
-function diffWithin(
-  diff: string,
-  isCut: true | undefined,
-  fits: (value: unknown) => boolean,
-): { diff: string; truncated?: true } | { omitted: "limit" } {
-  if (!fits(diff)) return { omitted: "limit" };
-  return { diff, ...(isCut === undefined ? {} : { truncated: true as const }) };
-}
+const withoutDiff = ({ path, from, status, insertions, deletions, omitted }: FileChange): FileChange => ({
+  path: redactText(path),
+  ...(from === undefined ? {} : { from: redactText(from) }),
+  status,
+  insertions,
+  deletions,
+  ...(omitted === undefined ? {} : { omitted }),
+});

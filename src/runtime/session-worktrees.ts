@@ -5,7 +5,7 @@
  * crash leaves is either a worktree that no session has, which nobody has worked in and the next start removes, or a
  * session whose worktree is gone, which can be sacrificed once more. In both cases a branch with commits of its own stays.
  */
-import { existsSync, readFileSync, readdirSync, realpathSync, rmSync, statSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, realpathSync, rmSync, rmdirSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { Failure } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -72,6 +72,7 @@ export class SessionWorktrees {
     if (!worktree) return true;
     try {
       await removeWorktree({ repository, ...worktree, force: false, env });
+      removeEmpty(dirname(worktree.path));
       return true;
     } catch (err) {
       this.#options.log.error(
@@ -127,6 +128,7 @@ export class SessionWorktrees {
       if (!existsSync(repository)) return false;
     }
     const { isBranchKept } = await removeWorktree({ repository, ...worktree, force, env });
+    removeEmpty(dirname(path));
     return isBranchKept;
   }
 
@@ -148,6 +150,7 @@ export class SessionWorktrees {
         if (isUnfinished) rmSync(join(gitDirectory, "locked"));
         const branch = `coven/${path.slice(dirname(path).length + 1)}`;
         await removeWorktree({ repository, path, branch, force: isUnfinished, env: this.#options.env });
+        removeEmpty(dirname(path));
         log.info({ path }, "a worktree that no session has was removed");
       } catch (err) {
         log.warn({ err, path }, "a worktree that no session has is kept");
@@ -202,6 +205,11 @@ function isBeingMade(path: string): boolean {
   const gitDirectory = gitDirectoryOf(path);
   const isFinished = gitDirectory !== undefined && lockReason(gitDirectory) !== "initializing";
   return !isFinished && Date.now() - statSync(path).ctimeMs < unfinishedMsMax;
+}
+
+/** The project's folder goes with the last of its worktrees. */
+function removeEmpty(folder: string): void {
+  if (existsSync(folder) && readdirSync(folder).length === 0) rmdirSync(folder);
 }
 
 const foldersIn = (folder: string): string[] =>

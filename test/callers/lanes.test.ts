@@ -41,7 +41,7 @@ describe("several lanes in one call", () => {
     const asked = { ...request(makeProject()), lanes: [{ prompt: "x", launchMode: "interactive" }] };
     await expect(client.call("run", asked)).rejects.toMatchObject({
       message: "run: unknown argument lanes.0.launchMode",
-      hint: "lanes.0 takes prompt, harness, title, model, permission, cwd.",
+      hint: "lanes.0 takes prompt, harness, title, model, permission, cwd, worktree.",
     });
     await expect(client.call("run", { ...asked, lanes: ["x"] })).rejects.toMatchObject({
       hint: expect.stringContaining("lanes.0 takes prompt"),

@@ -32,6 +32,7 @@ const matrix: Readonly<Record<string, Row>> = {
   tail: { of: everyone },
   log: { of: everyone },
   screen: { of: everyone },
+  changes: { of: everyone },
   // One that wakes none of them before the test is over.
   wake: { of: everyone, args: { message: "go on", delay: "1d" } },
   wakes: { of: everyone },

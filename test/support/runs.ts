@@ -29,7 +29,7 @@ export async function launchRun(
   more: object = {},
 ): Promise<Run> {
   const file = `token-${Math.random().toString(36).slice(2)}`;
-  const prompt = leavesToken(file);
+  const prompt = leavesToken(join(project, file));
   const { id } = launched.parse(
     await by.call("run", { harness: "shell", projectRoot: project, prompt, title: "lives", ...more }),
   );

@@ -85,6 +85,15 @@ export const rows: readonly Row[] = [
   },
   {
     action: "run",
+    when: "a worktree of no repository is wanted",
+    asks: ({ project }) => ({
+      input: { ...shell(project), worktree: true },
+      words: ["run", "shell", "read line", "--project", project, "--worktree", "--detach"],
+    }),
+    fails: "invalid_request",
+  },
+  {
+    action: "run",
     when: "the harness is not known",
     asks: ({ project }) => ({
       input: { ...shell(project), harness: "nonesuch" },
@@ -178,6 +187,12 @@ export const rows: readonly Row[] = [
   },
   { action: "screen", when: "it has ended", asks: async (stage) => ofSession("screen", await stage.ended()) },
   { action: "screen", ...ofNobody("screen") },
+  {
+    action: "changes",
+    when: "it has ended, in no repository",
+    asks: async (stage) => ofSession("changes", await stage.ended()),
+  },
+  { action: "changes", ...ofNobody("changes") },
   {
     action: "input",
     when: "it is live",
