@@ -29,7 +29,9 @@ import { Answers } from "./runtime/answers.ts";
 import { Casts } from "./runtime/casts.ts";
 import { Environments } from "./runtime/environment.ts";
 import { ExternalSessions } from "./runtime/external.ts";
+import { Familiars } from "./runtime/familiars.ts";
 import { Growth } from "./runtime/growth.ts";
+import { Handoffs } from "./runtime/handoffs.ts";
 import { Hooks } from "./runtime/hooks.ts";
 import { HarnessCatalog } from "./runtime/harness-catalog.ts";
 import { scanHarness } from "./runtime/harness-scan.ts";
@@ -99,9 +101,11 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
     const growth = new Growth();
     const limits = () => loadConfig(home).config.limits;
     const harnesses = new HarnessCatalog(home.adapters);
+    const familiars = new Familiars(home.familiars, harnesses);
     const environments = new Environments(process.env);
     environments.prepare();
     for (const problem of harnesses.problems) log.warn({ code: "manifest_problem" }, problem);
+    for (const problem of familiars.all().problems) log.warn({ code: "familiars_problem" }, problem);
     const hosts = new HostPool({
       home,
       store,
@@ -119,6 +123,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       growth,
       hosts,
       harnesses,
+      familiars,
       environments,
       sessions,
       leftovers,
@@ -162,6 +167,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       version,
       daemon,
       harnesses,
+      familiars,
       environments,
       sessions,
       launches,
@@ -173,6 +179,7 @@ export async function startDaemon({ home, version, program, tcp }: DaemonStart):
       wakes,
       answers: new Answers({ sessions, looks, leases, activities }),
       reader,
+      handoffs: new Handoffs({ store, sessions, reader }),
       screens,
       growth,
       activities,

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { Failure } from "../errors.ts";
 import type { ListedWake } from "../runtime/wakes.ts";
-import { requireDescendant } from "./authority.ts";
+import { requireDescendant, requireSameProject } from "./authority.ts";
 import { capability } from "./capability.ts";
 import { duration, moment, msOf, requireToCome } from "./duration.ts";
 import { sessionId, wakeRecord } from "./records.ts";
@@ -31,6 +31,7 @@ export const wake = capability({
       .describe("idle: after what it does now; now: a live one is told at once"),
     model: z.string().min(1).max(200).optional().describe("model id for the run that it starts"),
     revive: z.boolean().default(false).describe("even if killed or orphaned"),
+    handoff: sessionId.optional().describe("session whose handoff packet it is given"),
   }),
   output: wakeRecord.extend({ cursor: z.string() }),
   failures: [
@@ -56,7 +57,7 @@ export const wake = capability({
     },
   },
   positional: ["session", "message"],
-  async run(input, { wakes, sessions, reader, caller, intent }) {
+  async run(input, { wakes, sessions, handoffs, reader, caller, intent }) {
     const { identity, env } = caller;
     if (input.delay !== undefined && input.at !== undefined) {
       throw new Failure("invalid_request", "wake: delay and at exclude each other", {
@@ -75,6 +76,7 @@ export const wake = capability({
     }
     // Who was killed does not go on because a sibling says so.
     if (input.revive) requireDescendant(identity, input.session, sessions, "revive");
+    if (input.handoff !== undefined) requireSameProject(identity, input.handoff, sessions);
     const asked = intent?.begun === undefined ? undefined : wakes.asked(intent.key);
     const done =
       asked ??
@@ -82,6 +84,8 @@ export const wake = capability({
         {
           session: input.session,
           message: input.message,
+          carried:
+            input.handoff === undefined ? undefined : await handoffs.carried(input.handoff, input.message),
           dueAt,
           expiresAt,
           urgency: input.when,

@@ -1,5 +1,6 @@
 /**
- * Routes that the published daemon does not have: waiting for one session, its follow-ups, and the rituals. A sacrifice
+ * Routes that the published daemon does not have: waiting for one session, its follow-ups, handing it over, and the
+ * rituals. A sacrifice
  * is confirmed in the query (`?confirm=true`) or in the body, since not every client sends a body with DELETE.
  */
 import type { FastifyRequest } from "fastify";
@@ -18,6 +19,7 @@ export const rituals: readonly Route[] = [
     decode: (request) => ({ ...bySession(request), ...wakeInPath.parse(request.params) }),
     takes: z.object({}),
   },
+  { method: "GET", path: "/sessions/:id/handoff", action: "handoff", decode: handoffArguments },
   { method: "POST", path: "/sessions/:id/answer", action: "answer", decode: bodyOfSession },
   { method: "POST", path: "/sessions/:id/archive", action: "archive", decode: ofSession },
   { method: "POST", path: "/sessions/:id/summon", action: "summon", decode: ofSession },
@@ -54,6 +56,16 @@ function wakesArguments(request: FastifyRequest): Record<string, unknown> {
     ...bySession(request),
     ...(all === undefined ? {} : { all }),
     ...(limit === undefined ? {} : { limit }),
+  };
+}
+
+function handoffArguments(request: FastifyRequest): Record<string, unknown> {
+  const parameters = query(request);
+  const maxBytes = wholeNumber(parameters, "maxBytes");
+  return {
+    ...Object.fromEntries(parameters),
+    ...bySession(request),
+    ...(maxBytes === undefined ? {} : { maxBytes }),
   };
 }
 

@@ -25,6 +25,8 @@ const previewCharactersMax = 200;
 export interface WakeInput {
   readonly session: string;
   readonly message: string;
+  /** The same with what goes in front of it. */
+  readonly carried?: string | undefined;
   /** When it is wanted; undefined for as soon as may be. */
   readonly dueAt: Date | undefined;
   readonly expiresAt: Date | undefined;
@@ -149,7 +151,7 @@ export class Wakes {
       id,
       session_id: session.id,
       state: input.dueAt === undefined ? "queued" : "pending",
-      message: this.#said(input.message, from, session.id),
+      message: this.#said(input.carried ?? input.message, from, session.id),
       preview: previewOf(input.message),
       urgency: input.urgency,
       due_at: (input.dueAt ?? new Date()).toISOString(),
@@ -170,7 +172,7 @@ export class Wakes {
     return `[Coven] Session ${from} (${title.slice(0, titleCharactersMax)}) says:\n\n${message}`;
   }
 
-  #requireWakeable(session: SessionRecord, { revive, message, model }: WakeInput): void {
+  #requireWakeable(session: SessionRecord, { revive, message, carried = message, model }: WakeInput): void {
     const { id, status, archived_at } = session;
     const details = { sessionId: id, status };
     if (archived_at !== null) {
@@ -192,7 +194,7 @@ export class Wakes {
       const { launchMode, conversation } = resumable(session, harnesses);
       harnesses.get(session.harness).plan({
         mode: launchMode,
-        prompt: message,
+        prompt: carried,
         model,
         permission: undefined,
         addDirs: [],
