@@ -81,11 +81,9 @@ export const cast = capability({
   failures: ["session_not_found", "cast_too_large", "confirmation_required"],
   right: "anyone",
   tool: {
-    title: "Cast codes",
-    description: "Does Cast Codes: ~? status, ~name: task, ~* message to all, ~^name resume, ~<name handoff.",
-    get input(): z.ZodObject {
-      return cast.input.pick({ code: true, projectRoot: true });
-    },
+    title: "Cast",
+    description: "Does Cast Codes: ~name: task, ~* message, ~^name, ~<name, ~?name",
+    input: z.strictObject({ code: z.string(), projectRoot: z.string().optional() }),
     output: z.looseObject({}),
   },
   positional: ["code"],

@@ -67,7 +67,7 @@ export const handoff = capability({
   right: "project",
   tool: {
     title: "Hand over",
-    description: "What to know to go on with a session's work: goal, state, files, risks, next step.",
+    description: "What to know to go on with a session: goal, state, files, risks",
     get input(): z.ZodObject {
       return handoff.input.pick({ session: true });
     },

@@ -21,7 +21,7 @@ const harness = z
   .string()
   .min(1)
   .optional()
-  .describe("codex, claude or another; needed unless each lane or the familiar names one");
+  .describe("codex, claude or another; needed unless each lane names one");
 const cwd = z.string().min(1).optional();
 const title = z.string().min(1).optional();
 const model = z.string().min(1).max(200).optional();
@@ -80,7 +80,7 @@ export const runInput = z.strictObject({
     .describe("the harness's own conversation: its id, or the id to give a new one"),
   resume: z.boolean().default(false).describe("go on in that conversation of the harness"),
   tools: z.boolean().default(false).describe("gives it Coven's tools, to run and watch agents itself"),
-  handoff: sessionId.optional().describe("session whose handoff packet it is given"),
+  handoff: sessionId.optional().describe("session to take over from"),
   wakeParent: z.boolean().default(false).describe("wakes you, if you are a session, when it ends"),
 });
 

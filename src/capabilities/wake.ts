@@ -31,7 +31,7 @@ export const wake = capability({
       .describe("idle: after what it does now; now: a live one is told at once"),
     model: z.string().min(1).max(200).optional().describe("model id for the run that it starts"),
     revive: z.boolean().default(false).describe("even if killed or orphaned"),
-    handoff: sessionId.optional().describe("session whose handoff packet it is given"),
+    handoff: sessionId.optional().describe("session to take over from"),
   }),
   output: wakeRecord.extend({ cursor: z.string() }),
   failures: [
@@ -50,7 +50,7 @@ export const wake = capability({
       "Sends a follow-up message to an agent session, or with a delay to yourself (reminder, timer): kept until it is idle, delivered once; an ended one resumes its conversation. Use it to continue earlier work instead of a new run. Next: watch with the cursor.",
     core: true,
     get input(): z.ZodObject {
-      return wake.input.omit({ model: true, expiresIn: true });
+      return wake.input.omit({ model: true, expiresIn: true, handoff: true });
     },
     get output(): z.ZodObject {
       return briefWake.extend({ cursor: z.string() });

@@ -232,12 +232,12 @@ describe("a retry of what was done and never answered", () => {
     ledger.close();
   };
 
-  test("casts a code once and answers the same cast", async () => {
+  test("keeps a cast once and answers the same", async () => {
     const daemon = await startDaemon();
-    const first = await act(daemon, "cast", { code: "@codex: look" }, "a");
+    const first = await act(daemon, "cast", { code: "@codex: look", store: "only" }, "a");
     unanswer(daemon);
-    const again = await act(daemon, "cast", { code: "@codex: look" }, "a");
-    const other = await act(daemon, "cast", { code: "@codex: look" }, "b");
+    const again = await act(daemon, "cast", { code: "@codex: look", store: "only" }, "a");
+    const other = await act(daemon, "cast", { code: "@codex: look", store: "only" }, "b");
     expect(payloadOf(again)).toEqual(payloadOf(first));
     expect(payloadOf(other)).not.toEqual(payloadOf(first));
     const casts = (await eventsOf(daemon, "__cockpit__")).filter(({ kind }) => kind === "cast");
