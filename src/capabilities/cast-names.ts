@@ -47,11 +47,13 @@ export function whoIs(name: string, { familiars, sessions }: Names): Named | Mis
 
 /** Names the nearest. */
 export function unknown(name: string, { familiars, sessions }: Names): Misnamed {
-  const names = new Set([
+  const names = [
     ...familiars.flatMap(({ id, label }) => [id, label]),
     ...sessions.flatMap(({ familiar_id }) => familiar_id ?? []),
-  ]);
-  const nearest = nearestNames(name, [...names]);
+  ];
+  // Of those that are one name the first, which is the familiar's own.
+  const different = new Map([...names].reverse().map((each) => [folded(each), each]));
+  const nearest = nearestNames(name, [...different.values()].reverse());
   const known = familiars.map(({ id }) => id).slice(0, namedMax);
   const help =
     nearest.length > 0
