@@ -69,13 +69,13 @@ const entriesMax = 32;
 
 /** What one text may have of the packet's bytes before anything is shortened further, as a part of them. */
 const shareOfText = 3;
-/** Shortest text that is left of any, characters, where the packet is small. */
-const textCharactersMin = 40;
-
 /**
- * The packet in at most so many bytes of JSON, redacted: texts are shortened and lists end earlier, each by half, until
- * it fits. An id and a path are never shortened, since a part of one is of no use.
+ * Where a packet is small, texts are shortened first, then lists: texts of so many characters and lists of so many
+ * entries are kept as long as may be, and a text has so many in any case.
  */
+const kept = { characters: 160, entries: 8, charactersMin: 40 } as const;
+
+/** The packet in at most so many bytes of JSON, redacted. An id or a path is never shortened: a part of one is of no use. */
 export function boundedPacket(packet: HandoffPacket, bytesMax: number): HandoffPacket {
   const limit = Math.min(bytesMax, packetBytesMax);
   let characters = Math.floor(limit / shareOfText);
@@ -83,8 +83,10 @@ export function boundedPacket(packet: HandoffPacket, bytesMax: number): HandoffP
   for (;;) {
     const bounded = within(packet, characters, entries);
     if (Buffer.byteLength(JSON.stringify(bounded)) <= limit || entries === 0) return bounded;
-    characters = Math.max(textCharactersMin, Math.floor(characters / 2));
-    entries = Math.floor(entries / 2);
+    const isTextsTurn =
+      characters > kept.characters || (entries <= kept.entries && characters > kept.charactersMin);
+    if (isTextsTurn) characters = Math.max(kept.charactersMin, Math.floor(characters / 2));
+    else entries = Math.floor(entries / 2);
   }
 }
 

@@ -104,7 +104,7 @@ export class Handoffs {
     return readablePacket(packet, task);
   }
 
-  /** As the log has it; a terminal's was never said there, and the title begins as it does. */
+  /** As the log has it; where that was pruned, as the title begins. */
   #firstPrompt({ id, title }: SessionRecord): string {
     const { events } = this.#options.reader.page(id, 0, firstEventsMax);
     const pieces: string[] = [];

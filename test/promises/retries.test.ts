@@ -244,6 +244,23 @@ describe("a retry of what was done and never answered", () => {
     expect(casts).toHaveLength(2);
   });
 
+  test("does each action of a Cast Code once, and answers the same results", async () => {
+    const daemon = await startDaemon();
+    const projectRoot = daemon.home;
+    const code = "~shell: sleep 60 ~turns: read line ~* stop ~?";
+    const first = await act(daemon, "cast", { code: "~turns: read line", projectRoot }, "a");
+    const told = await act(daemon, "cast", { code, projectRoot }, "b");
+    unanswer(daemon);
+    expect(payloadOf(await act(daemon, "cast", { code: "~turns: read line", projectRoot }, "a"))).toEqual(
+      payloadOf(first),
+    );
+    expect(payloadOf(await act(daemon, "cast", { code, projectRoot }, "b"))).toMatchObject({
+      results: expect.arrayContaining([expect.objectContaining({ action: "run" })]),
+    });
+    expect(payloadOf(told)).toMatchObject({ results: { length: 4 } });
+    expect(await daemon.client.call("list", {})).toMatchObject({ sessions: { length: 3 } });
+  });
+
   test("does not hide again what was brought back meanwhile", async () => {
     const daemon = await startDaemon();
     const { id } = await launch(daemon, "exit 0");
