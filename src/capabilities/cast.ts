@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
 import { Failure } from "../errors.ts";
-import { projectOf, requireSameProject } from "./authority.ts";
+import { listedProject, requireSameProject } from "./authority.ts";
 import { type Capability, type Context, capability } from "./capability.ts";
 import { type CastPlan, type PlanProblem, type PlannedAction, planCast } from "./cast-plan.ts";
 import { newestSessions } from "./familiar-sessions.ts";
@@ -112,13 +112,11 @@ function knownFor({ projectRoot, target, all, confirm }: Asked, context: Context
   const { caller, sessions } = context;
   if (target !== undefined) requireSameProject(caller.identity, target, sessions);
   const { familiars, source } = context.familiars.all();
-  const own = projectOf(caller.identity, sessions);
-  const place = own ?? (projectRoot && withoutLastSlash(projectRoot));
-  // A run sees those of its own project, wherever its familiars are at home.
-  const roots =
-    all || own !== undefined || place === undefined
-      ? [undefined]
-      : [...new Set([place, ...familiars.flatMap((each) => each.projectRoot ?? [])])];
+  // A run's own project in any case, wherever its familiars are at home.
+  const place = listedProject(context, projectRoot && withoutLastSlash(projectRoot));
+  const seesAtOnce = all || place === undefined || caller.identity.kind === "run";
+  const homes = familiars.flatMap((each) => each.projectRoot ?? []);
+  const roots = seesAtOnce ? [undefined] : [...new Set([place, ...homes])];
   const visible = roots.flatMap((root) => [
     ...newestSessions(context, { projectRoot: root, includeArchived: false }),
     ...newestSessions(context, { projectRoot: root, includeArchived: false, status: "running" }),
@@ -127,7 +125,7 @@ function knownFor({ projectRoot, target, all, confirm }: Asked, context: Context
     familiars,
     source,
     sessions: [...new Map(visible.map((session) => [session.id, session])).values()],
-    projectRoot: projectRoot === undefined ? place : withoutLastSlash(projectRoot),
+    projectRoot: place,
     all,
     target,
     self: caller.identity.kind === "owner" ? undefined : sessions.get(caller.identity.session),

@@ -308,6 +308,9 @@ describe("a session that casts", () => {
     await expect(
       itself.client.call("cast", { code: "~<handoff", target: stranger.id }),
     ).rejects.toMatchObject({ code: "not_permitted" });
+    await expect(
+      itself.client.call("cast", { code: "~echo: echo x", projectRoot: elsewhere }),
+    ).rejects.toMatchObject({ code: "not_permitted" });
     for (const target of [sibling.id, undefined])
       await expect(itself.client.call("cast", { code: "~?", store: "only", target })).rejects.toMatchObject({
         code: "not_permitted",

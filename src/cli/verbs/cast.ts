@@ -28,7 +28,8 @@ The exit code is that of the first action that failed, if one did.`,
     const input = decode(given);
     const target = textOf(input["target"]);
     const asked = {
-      projectRoot: projectAround(process.cwd()),
+      // Of a session that casts it is its own.
+      ...(cli.env["COVEN_SESSION_ID"] === undefined ? { projectRoot: projectAround(process.cwd()) } : {}),
       ...input,
       ...(target === undefined ? {} : { target: await resolveId(cli, target) }),
     };
