@@ -14,7 +14,9 @@ import { Casts } from "./runtime/casts.ts";
 import { Changes } from "./runtime/changes.ts";
 import { Environments } from "./runtime/environment.ts";
 import { ExternalSessions } from "./runtime/external.ts";
+import { Familiars } from "./runtime/familiars.ts";
 import { Growth } from "./runtime/growth.ts";
+import { Handoffs } from "./runtime/handoffs.ts";
 import { Hooks } from "./runtime/hooks.ts";
 import { HarnessCatalog } from "./runtime/harness-catalog.ts";
 import { scanHarness } from "./runtime/harness-scan.ts";
@@ -74,9 +76,11 @@ export function compose({ home, store, log, version, program, daemon }: Composit
   const growth = new Growth();
   const limits = () => loadConfig(home).config.limits;
   const harnesses = new HarnessCatalog(home.adapters);
+  const familiars = new Familiars(home.familiars, harnesses);
   const environments = new Environments(process.env);
   environments.prepare();
   for (const problem of harnesses.problems) log.warn({ code: "manifest_problem" }, problem);
+  for (const problem of familiars.all().problems) log.warn({ code: "familiars_problem" }, problem);
   const hosts = new HostPool({
     home,
     store,
@@ -99,6 +103,7 @@ export function compose({ home, store, log, version, program, daemon }: Composit
     growth,
     hosts,
     harnesses,
+    familiars,
     environments,
     sessions,
     leftovers,
@@ -142,6 +147,7 @@ export function compose({ home, store, log, version, program, daemon }: Composit
     version,
     daemon,
     harnesses,
+    familiars,
     environments,
     sessions,
     launches,
@@ -153,6 +159,7 @@ export function compose({ home, store, log, version, program, daemon }: Composit
     wakes,
     answers: new Answers({ sessions, looks, leases, activities }),
     reader,
+    handoffs: new Handoffs({ store, sessions, reader }),
     screens,
     growth,
     activities,

@@ -18,6 +18,7 @@ export interface Home {
   readonly reserve: string;
   readonly adapters: string;
   readonly config: string;
+  readonly familiars: string;
   /** The owner's token, see `owner-token.ts`. */
   readonly token: string;
   readonly logs: string;
@@ -43,6 +44,7 @@ export function locateHome(env: NodeJS.ProcessEnv): Home {
     reserve: join(root, "reserve"),
     adapters: join(root, "adapters"),
     config: join(root, "config.json"),
+    familiars: join(root, "familiars.json"),
     token: join(root, "token"),
     logs: join(root, "logs"),
     worktrees: join(root, "worktrees"),

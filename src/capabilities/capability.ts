@@ -46,6 +46,8 @@ export interface Context extends Runtime {
 
   /** The whole table, for discovery. */
   readonly actions: ReadonlyMap<string, Capability>;
+  /** The same way in, for an action that stands for others: what it asks for is asked by its own caller. */
+  readonly invoke: Invoke;
 }
 
 /**

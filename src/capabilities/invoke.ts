@@ -17,14 +17,14 @@ export interface AuditLog {
 
 export function createInvoke(runtime: Runtime, log: AuditLog): Invoke {
   const intents = new Intents(runtime);
-  return async (name, input, caller) => {
+  const invoke: Invoke = async (name, input, caller) => {
     const found = findCapability(name);
     const said = { action: shown(name), ...saidOf(caller), ...sessionOf(input) };
     try {
       const parsed = checkedInput(found, input);
       authorize(found, parsed, caller.identity, runtime.sessions);
       const perform = async (intent: Intent | undefined): Promise<unknown> => {
-        const output = await found.run(parsed, { ...runtime, caller, intent, actions: capabilities });
+        const output = await found.run(parsed, { ...runtime, caller, intent, actions: capabilities, invoke });
         return checked(found, output);
       };
       if (found.effect === "read") return { output: await perform(undefined), replayed: false };
@@ -35,6 +35,7 @@ export function createInvoke(runtime: Runtime, log: AuditLog): Invoke {
       throw toFailure(error, runtime.storeRefusal(error), log, said);
     }
   };
+  return invoke;
 }
 
 function checked({ name, output: schema }: Capability, output: unknown): unknown {

@@ -21,7 +21,8 @@ export function nearestNames(name: string, known: readonly string[]): string[] {
     .map(({ each }) => each);
 }
 
-const folded = (name: string): string => name.normalize("NFC").toLowerCase();
+/** The form in which names are compared: `Sage` and `sage` are one. */
+export const folded = (name: string): string => name.normalize("NFC").toLowerCase();
 
 function slips(given: string, known: string): number | undefined {
   const longest = Math.max(given.length, known.length);

@@ -10,6 +10,8 @@ import { castCodes } from "./cast-codes.ts";
 import { cast } from "./cast.ts";
 import { complete } from "./complete.ts";
 import { events } from "./events.ts";
+import { familiars } from "./familiars.ts";
+import { handoff } from "./handoff.ts";
 import { harnessCapabilities } from "./harness-capabilities.ts";
 import { health } from "./health.ts";
 import { hook } from "./hook.ts";
@@ -49,6 +51,7 @@ const table = [
   wakes,
   unwake,
   answer,
+  handoff,
   kill,
   archive,
   summon,
@@ -63,6 +66,7 @@ const table = [
   complete,
   log,
   hook,
+  familiars,
   cast,
   castCodes,
 ] as const;

@@ -1,6 +1,8 @@
 /** What a launch takes: one session, or several lanes that share what is said of all. */
 import * as z from "zod";
 import { Failure } from "../errors.ts";
+import type { Familiar } from "../runtime/familiars.ts";
+import { sessionId } from "./records.ts";
 
 /** Longest prompt, bytes: what published clients send at most. */
 const promptBytesMax = 500_000;
@@ -37,7 +39,7 @@ const lane = z.strictObject({
 
 export const runInput = z.strictObject({
   harness,
-  projectRoot: z.string().min(1).describe("absolute directory the session may not leave"),
+  projectRoot: z.string().min(1).describe("absolute directory the session may not leave").optional(),
   prompt: prompt.optional().describe("the task; needed unless there are lanes"),
   lanes: z
     .array(lane)
@@ -50,9 +52,9 @@ export const runInput = z.strictObject({
   model: model.describe("model id"),
   launchMode: z
     .enum(["interactive", "nonInteractive", "stream"])
-    .default("nonInteractive")
+    .optional()
     .describe(
-      "nonInteractive ends by itself; interactive: its terminal screen; stream takes messages by input until that is ended",
+      "nonInteractive (default) ends by itself; interactive: its terminal screen; stream takes messages by input until that is ended",
     ),
   permission: permission.describe("what it may do unasked; workspace-write unless interactive"),
   addDirs: z.array(z.string().min(1)).max(32).default([]).describe("further directories it may use"),
@@ -63,7 +65,14 @@ export const runInput = z.strictObject({
     .max(256)
     .optional()
     .describe("the caller's name of a conversation; a clean end then leaves the session idle"),
-  familiarId: z.string().min(1).max(256).optional().describe("the persona it is launched for"),
+  familiarId: z
+    .string()
+    .min(1)
+    .max(256)
+    .optional()
+    .describe(
+      "the familiar it is launched for: of a known one it takes what is not said (harness, model, mode, permission, project) and the instructions; any other name is kept as it is",
+    ),
   callerFamiliarId: z.string().min(1).max(256).optional().describe("the persona that asked for it"),
   harnessSessionId: z
     .string()
@@ -73,21 +82,27 @@ export const runInput = z.strictObject({
   resume: z.boolean().default(false).describe("go on in that conversation of the harness"),
   tools: z.boolean().default(false).describe("gives it Coven's tools, to run and watch agents itself"),
   worktree: z.boolean().default(false).describe("its own git worktree and branch"),
+  handoff: sessionId.optional().describe("session to take over from"),
   wakeParent: z.boolean().default(false).describe("wakes you, if you are a session, when it ends"),
 });
 
 type Input = z.output<typeof runInput>;
-type Launch = Omit<Input, "lanes" | "harness" | "prompt"> & { harness: string; prompt: string };
+type Common = Omit<Input, "lanes">;
+type Needed = Required<{ [N in "harness" | "prompt" | "projectRoot" | "launchMode"]: NonNullable<Input[N]> }>;
+type Launch = Omit<Common, keyof Needed> & Needed;
 type Asked = { kind: "one"; launch: Launch } | { kind: "lanes"; lanes: Launch[] };
 
-/** One session, or several that share what is said of all. Throws `invalid_request` for what does not go together. */
-export function askedFor({ lanes, ...common }: Input): Asked {
+/**
+ * One session, or several that share what is said of all; what is not said is as the familiar has it. Throws
+ * `invalid_request` for what does not go together.
+ */
+export function askedFor({ lanes, ...common }: Input, familiar?: Familiar): Asked {
   if (common.resume && common.harnessSessionId === undefined) {
     throw wrong("resume: no harnessSessionId says which conversation", {
       hint: "Pass the harness's own conversation id as harnessSessionId.",
     });
   }
-  if (lanes === undefined) return { kind: "one", launch: complete(common, "") };
+  if (lanes === undefined) return { kind: "one", launch: complete(asFamiliar(common, familiar), "") };
   const single = (["prompt", "title", "conversationId", "harnessSessionId"] as const).filter(
     (name) => common[name] !== undefined,
   );
@@ -99,14 +114,39 @@ export function askedFor({ lanes, ...common }: Input): Asked {
   return {
     kind: "lanes",
     lanes: lanes.map((each, index) =>
-      complete({ ...common, ...given(each), worktree: each.worktree ?? common.worktree }, `lanes.${index}.`),
+      complete(
+        asFamiliar({ ...common, ...given(each), worktree: each.worktree ?? common.worktree }, familiar),
+        `lanes.${index}.`,
+      ),
     ),
   };
 }
 
-function complete(launch: Omit<Input, "lanes">, place: string): Launch {
-  const { harness: name, prompt: task } = launch;
-  if (name !== undefined && task !== undefined) return { ...launch, harness: name, prompt: task };
+function asFamiliar(launch: Common, familiar: Familiar | undefined): Common {
+  if (familiar === undefined) return launch;
+  const harness = launch.harness ?? familiar.harness;
+  // Models and modes are a harness's own.
+  const own = harness === familiar.harness ? familiar : undefined;
+  return {
+    ...launch,
+    familiarId: familiar.id,
+    harness,
+    model: launch.model ?? own?.model,
+    launchMode: launch.launchMode ?? own?.launchMode,
+    permission: launch.permission ?? familiar.permission,
+    projectRoot: launch.projectRoot ?? familiar.projectRoot,
+  };
+}
+
+function complete(launch: Common, place: string): Launch {
+  const { harness: name, prompt: task, projectRoot, launchMode = "nonInteractive" } = launch;
+  if (projectRoot === undefined) {
+    throw wrong("projectRoot is missing", {
+      hint: "Pass the absolute directory that the session may not leave.",
+    });
+  }
+  if (name !== undefined && task !== undefined)
+    return { ...launch, harness: name, prompt: task, projectRoot, launchMode };
   const missing = name === undefined ? "harness" : "prompt";
   throw wrong(`${place}${missing} is missing`, {
     hint: "Pass harness and prompt for one session, or lanes: a list of {harness, prompt}, for several.",

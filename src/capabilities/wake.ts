@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { Failure } from "../errors.ts";
 import type { ListedWake } from "../runtime/wakes.ts";
-import { requireDescendant } from "./authority.ts";
+import { requireDescendant, requireSameProject } from "./authority.ts";
 import { capability } from "./capability.ts";
 import { duration, moment, msOf, requireToCome } from "./duration.ts";
 import { sessionId, wakeRecord } from "./records.ts";
@@ -31,6 +31,7 @@ export const wake = capability({
       .describe("idle: after what it does now; now: a live one is told at once"),
     model: z.string().min(1).max(200).optional().describe("model id for the run that it starts"),
     revive: z.boolean().default(false).describe("even if killed or orphaned"),
+    handoff: sessionId.optional().describe("session to take over from"),
   }),
   output: wakeRecord.extend({ cursor: z.string() }),
   failures: [
@@ -49,14 +50,14 @@ export const wake = capability({
       "Sends a follow-up message to an agent session, or with a delay to yourself (reminder, timer): kept until it is idle, delivered once; an ended one resumes its conversation. Use it to continue earlier work instead of a new run, and with a delay instead of polling. Next: watch with the cursor.",
     core: true,
     get input(): z.ZodObject {
-      return wake.input.omit({ model: true, expiresIn: true });
+      return wake.input.omit({ model: true, expiresIn: true, handoff: true });
     },
     get output(): z.ZodObject {
       return briefWake.extend({ cursor: z.string() });
     },
   },
   positional: ["session", "message"],
-  async run(input, { wakes, sessions, reader, caller, intent }) {
+  async run(input, { wakes, sessions, handoffs, reader, caller, intent }) {
     const { identity, env } = caller;
     if (input.delay !== undefined && input.at !== undefined) {
       throw new Failure("invalid_request", "wake: delay and at exclude each other", {
@@ -75,6 +76,7 @@ export const wake = capability({
     }
     // Who was killed does not go on because a sibling says so.
     if (input.revive) requireDescendant(identity, input.session, sessions, "revive");
+    if (input.handoff !== undefined) requireSameProject(identity, input.handoff, sessions);
     const asked = intent?.begun === undefined ? undefined : wakes.asked(intent.key);
     const done =
       asked ??
@@ -82,6 +84,8 @@ export const wake = capability({
         {
           session: input.session,
           message: input.message,
+          carried:
+            input.handoff === undefined ? undefined : await handoffs.carried(input.handoff, input.message),
           dueAt,
           expiresAt,
           urgency: input.when,

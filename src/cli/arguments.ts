@@ -24,6 +24,7 @@ const spellings: ReadonlyMap<string, string> = new Map([
   ["addDirs", "--add-dir"],
   ["labels", "--label"],
   ["keys", "--key"],
+  ["familiarId", "--familiar, --familiar-id"],
   ["matchText", "--match"],
   ["confirm", "--yes"],
   ["includeArchived", "--all, --include-archived"],

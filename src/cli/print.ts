@@ -3,7 +3,9 @@ import type * as z from "zod";
 import { answer } from "../capabilities/answer.ts";
 import { capabilities } from "../capabilities/capabilities.ts";
 import { cast } from "../capabilities/cast.ts";
+import { familiars } from "../capabilities/familiars.ts";
 import { events } from "../capabilities/events.ts";
+import { handoff } from "../capabilities/handoff.ts";
 import { health } from "../capabilities/health.ts";
 import { listPage } from "../capabilities/list.ts";
 import { log } from "../capabilities/log.ts";
@@ -11,7 +13,7 @@ import {
   type eventRecord,
   type sessionActivity,
   sessionRecord,
-  type wakeRecord,
+  wakeRecord,
 } from "../capabilities/records.ts";
 import { register } from "../capabilities/register.ts";
 import { sacrifice } from "../capabilities/sacrifice.ts";
@@ -23,6 +25,7 @@ import { wakes } from "../capabilities/wakes.ts";
 import { eventPayloads, isLive } from "../events.ts";
 import { createTranscript } from "../text/transcript.ts";
 import { shortId } from "./ids.ts";
+import { castLines, packetLines } from "./cast-lines.ts";
 import { age, columns, counted, fields, inOneLine, oneLine, until } from "./text.ts";
 
 export const printed = (action: string, output: unknown): string => (printers.get(action) ?? asJson)(output);
@@ -41,6 +44,9 @@ const did = (participle: string) =>
     sessionRecord.pick({ id: true, title: true }),
     ({ id, title }) => `${participle} ${id}  ${oneLine(title)}\n`,
   );
+
+const launched = sessionRecord.pick({ id: true, harness: true, title: true });
+const told = wakeRecord.pick({ wake: true, session: true, state: true });
 
 const printers: ReadonlyMap<string, (output: unknown) => string> = new Map([
   ["list", as(listPage, (page) => sessionList(page))],
@@ -63,7 +69,11 @@ const printers: ReadonlyMap<string, (output: unknown) => string> = new Map([
   ["summon", did("summoned")],
   ["register", as(register.output, ({ session, isNew }) => registered(session, isNew))],
   ["complete", as(sessionRecord, ({ id, status }) => `${id} ${status}\n`)],
-  ["cast", as(cast.output, ({ cast_id, echo }) => `${cast_id}  ${oneLine(echo)}\n`)],
+  ["cast", as(cast.output, (shown) => castLines(shown, printed))],
+  ["cast.run", as(launched, ({ id, harness, title }) => `runs ${id}  ${harness}  ${oneLine(title)}\n`)],
+  ["cast.wake", as(told, ({ session, wake, state }) => `told ${session}  wake ${wake} ${state}\n`)],
+  ["handoff", as(handoff.output, packetLines)],
+  ["familiars", as(familiars.output, roster)],
   ["log", as(log.output, logLines)],
   ["sacrifice", as(sacrifice.output, ({ id, branchKept }) => `sacrificed ${id}\n${keptBranch(branchKept)}`)],
   ["capabilities", as(capabilities.output, catalog)],
@@ -312,6 +322,19 @@ function catalog({ capabilities: records, problems = [] }: z.output<typeof capab
     columns([["ID", "STATUS", "LABEL", "LOGIN", ""], ...rows]) +
     problems.map((problem) => `problem: ${inOneLine(problem)}\n`).join("")
   );
+}
+
+function roster({ familiars: known, source, problems = [] }: z.output<typeof familiars.output>): string {
+  const rows = known.map(({ id, label, harness, model = "", launchMode = "", live, ...rest }) => [
+    id,
+    label === id ? "" : label,
+    [harness, model, launchMode, rest.permission ?? ""].filter((part) => part !== "").join(" "),
+    live === 0 ? "" : `${live} live`,
+    rest.projectRoot ?? "",
+  ]);
+  const head = rows.length === 0 ? "" : columns([["ID", "LABEL", "RUNS", "LIVE", "PROJECT"], ...rows]);
+  const note = source === "harnesses" ? "without familiars.json the harnesses are the familiars\n" : "";
+  return head + note + problems.map((problem) => `problem: ${inOneLine(problem)}\n`).join("");
 }
 
 const cell = (value: unknown): string =>

@@ -12,6 +12,7 @@ const written: ReadonlyMap<string, () => Promise<readonly Verb[]>> = new Map([
   ["input", async () => [(await import("./verbs/input.ts")).input]],
   ["wake", async () => [(await import("./verbs/wake.ts")).wake]],
   ["changes", async () => [(await import("./verbs/changes.ts")).changes]],
+  ["cast", async () => [(await import("./verbs/cast.ts")).cast]],
   ["output", async () => [(await import("./verbs/output.ts")).output]],
   ["daemon", async () => (await import("./verbs/daemon.ts")).daemonVerbs],
   ["mcp", async () => [(await import("./verbs/mcp-install.ts")).mcpInstall]],

@@ -24,6 +24,9 @@ export interface Bridge extends Pick<McpOptions, "invoke" | "changes"> {
 /** Between two looks for a daemon whose events are followed, ms. */
 const lookAgainMs = 1000;
 
+/** The actions by which a harness is launched, which is given what the bridge runs with. */
+const launching: ReadonlySet<string> = new Set(["run", "cast"]);
+
 export function createBridge({ endpoint, startDaemon, env }: BridgeStart): Bridge {
   const client = createClient(endpoint, "mcp");
 
@@ -38,7 +41,7 @@ export function createBridge({ endpoint, startDaemon, env }: BridgeStart): Bridg
         client.call(name, argumentsOf.parse(input), {
           signal,
           ...(intentId === undefined ? {} : { intentId }),
-          ...(name === "run" ? { env } : {}),
+          ...(launching.has(name) ? { env } : {}),
         });
       try {
         return await call();

@@ -1,5 +1,6 @@
 /**
- * Routes that the published daemon does not have: waiting for one session, its follow-ups, its changes, and the rituals.
+ * Routes that the published daemon does not have: waiting for one session, its follow-ups, its changes, handing it
+ * over, and the rituals.
  * A sacrifice is confirmed in the query (`?confirm=true`) or in the body, since not every client sends a body with DELETE.
  */
 import type { FastifyRequest } from "fastify";
@@ -19,6 +20,7 @@ export const rituals: readonly Route[] = [
     takes: z.object({}),
   },
   { method: "GET", path: "/sessions/:id/changes", action: "changes", decode: changesArguments },
+  { method: "GET", path: "/sessions/:id/handoff", action: "handoff", decode: handoffArguments },
   { method: "POST", path: "/sessions/:id/answer", action: "answer", decode: bodyOfSession },
   { method: "POST", path: "/sessions/:id/archive", action: "archive", decode: ofSession },
   { method: "POST", path: "/sessions/:id/summon", action: "summon", decode: ofSession },
@@ -55,6 +57,16 @@ function wakesArguments(request: FastifyRequest): Record<string, unknown> {
     ...bySession(request),
     ...(all === undefined ? {} : { all }),
     ...(limit === undefined ? {} : { limit }),
+  };
+}
+
+function handoffArguments(request: FastifyRequest): Record<string, unknown> {
+  const parameters = query(request);
+  const maxBytes = wholeNumber(parameters, "maxBytes");
+  return {
+    ...Object.fromEntries(parameters),
+    ...bySession(request),
+    ...(maxBytes === undefined ? {} : { maxBytes }),
   };
 }
 

@@ -8,6 +8,8 @@ import { input } from "../capabilities/input.ts";
 import { checkedInput } from "../capabilities/invoke.ts";
 import { sessionRecord } from "../capabilities/records.ts";
 import { register } from "../capabilities/register.ts";
+import { Failure } from "../errors.ts";
+import { familiarsAnswer, familiarsBody } from "./familiars.ts";
 import { launchArguments, launchBody } from "./launch.ts";
 import {
   eventsArguments,
@@ -49,6 +51,19 @@ function eventsPage(from: Record<string, unknown>, data: DataPlane): Buffer {
   return data.eventsPage(session, place);
 }
 
+/** As published, a text is only kept, and every one is; on demand its codes are done as well. */
+const castBody = cast.input.omit({ store: true }).extend({
+  execute: z.boolean().default(false).describe("also do what its codes say"),
+});
+
+function castArguments(request: FastifyRequest): Record<string, unknown> {
+  const { execute, ...given } = bodyOf(castBody)(request);
+  if (execute === true) return { ...given, store: "also" };
+  if (execute === undefined || execute === false)
+    return { ...knownOnly(given, { code: 0, target: 0 }), store: "only" };
+  throw new Failure("invalid_request", "execute must be true or false", { details: { execute } });
+}
+
 const registered = z.object({ session: z.unknown(), isNew: z.boolean() });
 
 export const routes: readonly Route[] = [
@@ -69,8 +84,16 @@ export const routes: readonly Route[] = [
     decode: (request) => ({ harness: pathId(request), ...withRefresh(request) }),
     takes: refreshQuery,
   },
-  { method: "POST", path: "/cast", action: "cast", decode: bodyOf(cast.input), status: 202 },
+  { method: "POST", path: "/cast", action: "cast", decode: castArguments, takes: castBody, status: 202 },
   { method: "GET", path: "/cast-codes", action: "cast_codes", decode: none },
+  {
+    method: "GET",
+    path: "/familiars",
+    action: "familiars",
+    decode: none,
+    encode: familiarsBody,
+    answer: familiarsAnswer,
+  },
   {
     method: "GET",
     path: "/sessions",

@@ -5,6 +5,7 @@ import { Failure } from "../errors.ts";
 import type { NewSession, SessionRecord } from "../store/sessions.ts";
 import { redactText } from "../text/redact.ts";
 import type { Environment } from "./environment.ts";
+import type { Familiars } from "./familiars.ts";
 import type { HarnessCatalog } from "./harness-catalog.ts";
 import {
   type Harness,
@@ -52,6 +53,7 @@ export interface LaunchInput {
 
 export interface Preparation {
   readonly harnesses: HarnessCatalog;
+  readonly familiars: Pick<Familiars, "find">;
   readonly home: string;
   /** The launcher of Coven, for what runs in a session. */
   readonly bin: string;
@@ -85,7 +87,7 @@ export async function prepare(
   const id = randomUUID();
   const run = await prepareRun(
     {
-      session: { ...place, id, harness, launchMode, permission, addDirs, tools },
+      session: { ...place, id, harness, launchMode, permission, addDirs, tools, familiar: input.familiarId },
       runId: randomUUID(),
       prompt,
       model,
@@ -180,6 +182,7 @@ export async function prepareResumed(
         permission: permissions.find((each) => each === session.permission),
         addDirs: session.add_dirs.map((dir) => canonicalDirectory("addDirs", dir)),
         tools: session.tools,
+        familiar: session.familiar_id ?? undefined,
       },
       runId,
       prompt,
@@ -250,6 +253,8 @@ interface RunRequest {
     readonly permission: Permission | undefined;
     readonly addDirs: readonly string[];
     readonly tools: boolean;
+    /** Whose instructions it is given, as they are now. */
+    readonly familiar: string | undefined;
   };
   readonly runId: string;
   readonly prompt: string;
@@ -261,7 +266,7 @@ interface RunRequest {
 
 async function prepareRun(
   { session, runId, prompt, model, conversation, endsIdle, env }: RunRequest,
-  { harnesses, home, bin }: Preparation,
+  { harnesses, familiars, home, bin }: Preparation,
 ): Promise<PreparedRun> {
   const { cwd, launchMode, permission, addDirs } = session;
   const harness = harnesses.get(session.harness);
@@ -273,6 +278,7 @@ async function prepareRun(
     addDirs,
     conversation,
     toolServer: session.tools ? toolServer(bin, session, env) : undefined,
+    instructions: session.familiar === undefined ? undefined : familiars.find(session.familiar)?.instructions,
     hook: launchMode === "interactive" ? hookOf(harness, bin) : undefined,
   });
   const { file, version } = await harnesses.find(session.harness, env);

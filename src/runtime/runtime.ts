@@ -4,6 +4,8 @@ import type { Activities } from "./activities.ts";
 import type { Casts } from "./casts.ts";
 import type { Environments } from "./environment.ts";
 import type { ExternalSessions } from "./external.ts";
+import type { Familiars } from "./familiars.ts";
+import type { Handoffs } from "./handoffs.ts";
 import type { HarnessCatalog } from "./harness-catalog.ts";
 import type { HarnessScan } from "./harness-scan.ts";
 import type { StoreState } from "./host/protocol.ts";
@@ -35,6 +37,7 @@ export interface Runtime {
   readonly version: string;
   readonly daemon: DaemonIdentity;
   readonly harnesses: HarnessCatalog;
+  readonly familiars: Familiars;
   readonly environments: Environments;
   readonly sessions: LiveSessions;
   readonly launches: Launches;
@@ -46,6 +49,7 @@ export interface Runtime {
   readonly wakes: Wakes;
   readonly answers: Answers;
   readonly reader: LogReader;
+  readonly handoffs: Handoffs;
   readonly screens: Screens;
   readonly growth: Growth;
   readonly activities: Activities;

@@ -29,6 +29,8 @@ const openBytesMax = 10_000_000;
 export interface WakeInput {
   readonly session: string;
   readonly message: string;
+  /** The same with what goes in front of it. */
+  readonly carried?: string | undefined;
   /** When it is wanted; undefined for as soon as may be. */
   readonly dueAt: Date | undefined;
   readonly expiresAt: Date | undefined;
@@ -153,7 +155,7 @@ export class Wakes {
       id,
       session_id: session.id,
       state: input.dueAt === undefined ? "queued" : "pending",
-      message: this.#said(input.message, from, session.id),
+      message: this.#said(input.carried ?? input.message, from, session.id),
       preview: previewOf(input.message),
       urgency: input.urgency,
       due_at: (input.dueAt ?? new Date()).toISOString(),
@@ -174,7 +176,7 @@ export class Wakes {
     return saidBy({ id: from, title: this.#store.sessions.find(from)?.title ?? "" }, message);
   }
 
-  #requireWakeable(session: SessionRecord, { revive, message, model }: WakeInput): void {
+  #requireWakeable(session: SessionRecord, { revive, message, carried = message, model }: WakeInput): void {
     const { id, status, archived_at } = session;
     const details = { sessionId: id, status };
     if (archived_at !== null) {
@@ -196,7 +198,7 @@ export class Wakes {
       const { launchMode, conversation } = resumable(session, harnesses);
       harnesses.get(session.harness).plan({
         mode: launchMode,
-        prompt: message,
+        prompt: carried,
         model,
         permission: undefined,
         addDirs: [],

@@ -20,6 +20,10 @@ import { now, statement } from "./rows.ts";
 export const pageEventsMax = 500;
 const pageBytesMax = 900_000;
 
+/** Rows among which the newest uses of tools are looked for, some tenths of a second at most, and how many of those. */
+const toolsWithin = 50_000;
+const toolsMax = 2000;
+
 export type OutputStream = "stdout" | "stderr";
 
 /** That a session has grown, and by what kind of event. */
@@ -158,6 +162,13 @@ export function openEventLog({ db }: Ledger) {
     db,
     "SELECT seq FROM events WHERE session_id = :session AND kind = 'activity' ORDER BY seq DESC LIMIT 1",
   );
+  // How far back is looked is bounded, since most rows of a long session are output.
+  const newestTools = statement<{ payload: string }>(
+    db,
+    `SELECT payload FROM (
+       SELECT seq, kind, payload FROM events WHERE session_id = :session ORDER BY seq DESC LIMIT :within)
+     WHERE kind = 'tool' ORDER BY seq DESC LIMIT :limit`,
+  );
   const lastTyped = statement<{ kind: string }>(
     db,
     `SELECT kind FROM events
@@ -284,6 +295,13 @@ export function openEventLog({ db }: Ledger) {
     /** Of which kind the last is that a structured harness said after a place; undefined where it said nothing. */
     lastTyped: (session: string, after: number): string | undefined =>
       lastTyped.get({ session, after })?.kind,
+
+    /** What the session's tools said of themselves, the newest of them, in their order. */
+    newestTools: (session: string): EventPayload<"tool">[] =>
+      newestTools
+        .all({ session, within: toolsWithin, limit: toolsMax })
+        .map(({ payload }) => eventPayloads.tool.parse(JSON.parse(payload)))
+        .reverse(),
 
     /** The session's first event; 0 where it has none. */
     firstSeq: (session: string): number => first.get({ session })?.seq ?? 0,

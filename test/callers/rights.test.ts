@@ -31,6 +31,7 @@ const matrix: Readonly<Record<string, Row>> = {
   output: { of: everyone },
   tail: { of: everyone },
   log: { of: everyone },
+  handoff: { of: everyone },
   screen: { of: everyone },
   changes: { of: everyone },
   // One that wakes none of them before the test is over.
@@ -52,13 +53,14 @@ const unnamed: Readonly<Record<string, { readonly may: boolean; readonly args?: 
   health: { may: true },
   api_version: { may: true },
   cast_codes: { may: true },
+  familiars: { may: true },
   harness_capabilities: { may: true },
   "coven.capabilities.refresh": { may: true },
   hook: { may: true, args: { harness: "shell", event: {} } },
   prune: { may: false, args: { dryRun: true } },
   register: { may: false, args: { id: "x", projectRoot: "/", harness: "codex" } },
   complete: { may: false, args: { session: "x" } },
-  cast: { may: false, args: { code: "~?" } },
+  cast: { may: true, args: { code: "~?" } },
 };
 
 /** A harness that can be resumed, and so woken. */

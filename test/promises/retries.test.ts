@@ -232,16 +232,33 @@ describe("a retry of what was done and never answered", () => {
     ledger.close();
   };
 
-  test("casts a code once and answers the same cast", async () => {
+  test("keeps a cast once and answers the same", async () => {
     const daemon = await startDaemon();
-    const first = await act(daemon, "cast", { code: "@codex: look" }, "a");
+    const first = await act(daemon, "cast", { code: "@codex: look", store: "only" }, "a");
     unanswer(daemon);
-    const again = await act(daemon, "cast", { code: "@codex: look" }, "a");
-    const other = await act(daemon, "cast", { code: "@codex: look" }, "b");
+    const again = await act(daemon, "cast", { code: "@codex: look", store: "only" }, "a");
+    const other = await act(daemon, "cast", { code: "@codex: look", store: "only" }, "b");
     expect(payloadOf(again)).toEqual(payloadOf(first));
     expect(payloadOf(other)).not.toEqual(payloadOf(first));
     const casts = (await eventsOf(daemon, "__cockpit__")).filter(({ kind }) => kind === "cast");
     expect(casts).toHaveLength(2);
+  });
+
+  test("does each action of a Cast Code once, and answers the same results", async () => {
+    const daemon = await startDaemon();
+    const projectRoot = daemon.home;
+    const code = "~shell: sleep 60 ~turns: read line ~* stop ~?";
+    const first = await act(daemon, "cast", { code: "~turns: read line", projectRoot }, "a");
+    const told = await act(daemon, "cast", { code, projectRoot }, "b");
+    unanswer(daemon);
+    expect(payloadOf(await act(daemon, "cast", { code: "~turns: read line", projectRoot }, "a"))).toEqual(
+      payloadOf(first),
+    );
+    expect(payloadOf(await act(daemon, "cast", { code, projectRoot }, "b"))).toMatchObject({
+      results: expect.arrayContaining([expect.objectContaining({ action: "run" })]),
+    });
+    expect(payloadOf(told)).toMatchObject({ results: { length: 4 } });
+    expect(await daemon.client.call("list", {})).toMatchObject({ sessions: { length: 3 } });
   });
 
   test("does not hide again what was brought back meanwhile", async () => {

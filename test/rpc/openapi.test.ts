@@ -98,8 +98,10 @@ test("any action is in it by its name, with what it takes and what it answers", 
     });
   expect(document.components.schemas["run.input"]).toMatchObject({
     properties: { harness: { type: "string" }, prompt: {}, lanes: { type: "array" } },
-    required: expect.arrayContaining(["projectRoot"]),
     additionalProperties: false,
+  });
+  expect(document.components.schemas["wake.input"]).toMatchObject({
+    required: expect.arrayContaining(["session", "message"]),
   });
 });
 

@@ -66,9 +66,9 @@ test("the document has every action and every method of a connection, once, with
       name,
     ).toEqual([...Object.keys(input.shape), ...beside]);
   }
-  expect(methodNamed("run")?.params).toContainEqual(
+  expect(methodNamed("wake")?.params).toContainEqual(
     expect.objectContaining({
-      name: "projectRoot",
+      name: "message",
       required: true,
       schema: expect.objectContaining({ type: "string" }),
     }),

@@ -32,6 +32,8 @@ export interface Row {
   /** Made anew for each call: what is done to a session is done once. */
   readonly asks: (stage: Stage) => Asked | Promise<Asked>;
   readonly fails?: FailureCode;
+  /** It needs an argument that models are not offered. */
+  readonly beyondTools?: true;
   /** Why the CLI refuses it with the code alone in common. */
   readonly cliInItsWords?: string;
 }
@@ -371,16 +373,43 @@ export const rows: readonly Row[] = [
     asks: () => ({ input: { harness: "claude", event: {} }, words: ["hook", "claude"] }),
     fails: "not_permitted",
   },
+  { action: "familiars", when: "asked", asks: () => ({ input: {}, words: ["familiars"] }) },
+  { action: "familiars", ...nonsense("familiars") },
+  {
+    action: "handoff",
+    when: "it has ended",
+    asks: async (stage) => ofSession("handoff", await stage.ended()),
+  },
+  { action: "handoff", ...ofNobody("handoff") },
   {
     action: "cast",
-    when: "it is for nobody",
+    when: "it asks for the status of all",
     asks: () => ({ input: { code: "~?" }, words: ["cast", "~?"] }),
+  },
+  {
+    action: "cast",
+    when: "it is for a familiar that is not known",
+    asks: ({ project }) => ({
+      input: { code: "~shel: read line", projectRoot: project },
+      words: ["cast", "~shel: read line", "--project", project],
+    }),
+    fails: "invalid_request",
+  },
+  {
+    action: "cast",
+    when: "it is only planned",
+    asks: ({ project }) => ({
+      input: { code: "~shell: read line", projectRoot: project, dryRun: true },
+      words: ["cast", "~shell: read line", "--project", project, "--dry-run"],
+    }),
+    beyondTools: true,
   },
   {
     action: "cast",
     when: "there is no such session",
     asks: () => ({ input: { code: "~?", target: nobody }, words: ["cast", "~?", "--target", nobody] }),
     fails: "session_not_found",
+    beyondTools: true,
   },
   { action: "cast_codes", when: "asked", asks: () => ({ input: {}, words: ["cast_codes"] }) },
   { action: "cast_codes", ...nonsense("cast_codes") },

@@ -1,6 +1,7 @@
 /** What doctor asks the daemon. Starts none, and waits for none that hangs. */
 import { existsSync } from "node:fs";
 import { capabilities } from "../../capabilities/capabilities.ts";
+import { familiars as roster } from "../../capabilities/familiars.ts";
 import type { CapabilityRecord } from "../../capabilities/records.ts";
 import { Failure } from "../../errors.ts";
 import { answerMsMax } from "../../rpc/client.ts";
@@ -34,6 +35,25 @@ export async function daemon(cli: Cli): Promise<Check[]> {
     ];
   } catch (error) {
     return [failed("daemon", error)];
+  }
+}
+
+/** What of familiars.json is wrong; one that is right is worth a line. */
+export async function familiars(cli: Cli): Promise<Check[]> {
+  try {
+    const signal = AbortSignal.timeout(answerMsMax);
+    const {
+      familiars: known,
+      source,
+      problems = [],
+    } = roster.output.parse(await cli.client.call("familiars", {}, { signal }));
+    const hint = "Correct the file: what is wrong is left out, the others work. coven familiars shows them.";
+    if (problems.length > 0) return problems.map((problem) => warn("familiars", problem, hint));
+    return source === "harnesses" ? [] : [pass("familiars", known.map(({ id }) => id).join(", "))];
+  } catch (error) {
+    // Why none answers, or an older one, is the daemon's check.
+    if (error instanceof Failure && ["runtime_unavailable", "unknown_action"].includes(error.code)) return [];
+    return [failed("familiars", error)];
   }
 }
 

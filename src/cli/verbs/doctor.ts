@@ -1,5 +1,5 @@
 /** `doctor`: one look at everything a session needs, each with what to do about it. Starts nothing, changes nothing. */
-import { daemon, harnesses } from "../checks/check-daemon.ts";
+import { daemon, familiars, harnesses } from "../checks/check-daemon.ts";
 import { config, disk, home, node, project, store } from "../checks/check-home.ts";
 import type { Check } from "../checks/check.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -20,7 +20,7 @@ export const doctor: Verb = {
 };
 
 export async function allChecks(cli: Cli): Promise<Check[]> {
-  const asked = await Promise.all([daemon(cli), harnesses(cli)]);
+  const asked = await Promise.all([daemon(cli), harnesses(cli), familiars(cli)]);
   return [
     node(),
     // Of a daemon that was named by an address none of these is known here.
@@ -28,6 +28,7 @@ export async function allChecks(cli: Cli): Promise<Check[]> {
     ...asked[0],
     project(),
     ...asked[1],
+    ...asked[2],
   ];
 }
 

@@ -1,6 +1,7 @@
 /** `run`: launches a session, then stays with it: at its terminal, as a reader, or not at all. */
 import { Argument, Option } from "commander";
 import type * as z from "zod";
+import { familiars } from "../../capabilities/familiars.ts";
 import { launchedLanes, launchedSession, run as action } from "../../capabilities/run.ts";
 import { Failure } from "../../errors.ts";
 import { intentOf, intentOption, jsonText } from "../action-verb.ts";
@@ -8,7 +9,7 @@ import { commandLineOf } from "../arguments.ts";
 import { type Standing, exitCodeOf, exitCodes } from "../exit-codes.ts";
 import { follow } from "../follow.ts";
 import { isGiven, repeated, textOf, textsOf } from "../given.ts";
-import { shortId } from "../ids.ts";
+import { resolveId, shortId } from "../ids.ts";
 import { projectAround } from "../project.ts";
 import { stayWith } from "./rejoin.ts";
 import { standardInput } from "../standard-input.ts";
@@ -39,6 +40,7 @@ export const run: Verb = {
   notes: `coven run codex "fix the failing tests"
 coven run --harness codex --project ~/code/example --title "fix tests" "fix the failing tests"
 coven run codex - < prompt.md
+coven run --familiar sage "review the last commit"
 coven run --lane "codex: fix the tests" --lane "claude: review the last commit" --label release
 
 The project is the git root around the working directory unless named; --cwd is relative to it.
@@ -62,18 +64,32 @@ record at once.`,
 
 async function inputOf(cli: Cli, given: Given, isDetached: boolean): Promise<Record<string, unknown>> {
   const input = decode({ arguments: [], options: given.options });
+  const handoff = textOf(input["handoff"]);
+  if (handoff !== undefined) input["handoff"] = await resolveId(cli, handoff);
+  const familiarId = textOf(input["familiarId"]);
+  const familiar = familiarId === undefined ? undefined : await familiarOf(cli, familiarId);
   const isAtTerminal = process.stdin.isTTY && process.stdout.isTTY && !isDetached && !cli.json;
-  const common = { projectRoot: projectAround(process.cwd()), ...input };
+  // What a familiar has of its own is left to it.
+  const common = {
+    ...(familiar?.projectRoot === undefined ? { projectRoot: projectAround(process.cwd()) } : {}),
+    ...input,
+  };
+  const usualMode = (mode: string): object =>
+    familiar?.launchMode === undefined ? { launchMode: mode } : {};
   const lanes = textsOf(given.options["lane"]);
-  if (lanes.length > 0)
-    return { ...common, launchMode: input["launchMode"] ?? "nonInteractive", lanes: lanes.map(laneOf) };
-  const { harness, prompt } = wordsOf(given, textOf(input["harness"]));
+  if (lanes.length > 0) return { ...usualMode("nonInteractive"), ...common, lanes: lanes.map(laneOf) };
+  const { harness, prompt } = wordsOf(given, textOf(input["harness"]), familiarId !== undefined);
   return {
-    launchMode: isAtTerminal ? "interactive" : "nonInteractive",
+    ...usualMode(isAtTerminal ? "interactive" : "nonInteractive"),
     ...common,
-    harness,
+    ...(harness === undefined ? {} : { harness }),
     prompt: prompt === "-" ? await promptFromInput() : prompt,
   };
+}
+
+async function familiarOf(cli: Cli, id: string) {
+  const { familiars: known } = familiars.output.parse(await cli.call("familiars", {}));
+  return known.find((each) => each.id.toLowerCase() === id.toLowerCase());
 }
 
 /** The newline that ends a file is no part of the task. */
@@ -89,12 +105,16 @@ async function promptFromInput(): Promise<string> {
   });
 }
 
-/** `<harness> <prompt>`, or `<prompt>` where the harness is an option. */
+/** `<harness> <prompt>`, or `<prompt>` where the harness is an option or the familiar's. */
 function wordsOf(
   { arguments: [words] }: Given,
   named: string | undefined,
-): { harness: string; prompt: string } {
+  hasFamiliar: boolean,
+): { harness?: string; prompt: string } {
   const given = Array.isArray(words) ? words.map(String) : [];
+  const [only, second] = given;
+  if (hasFamiliar && named === undefined && only !== undefined && second === undefined)
+    return { prompt: only };
   const [harness, prompt, ...rest] = named === undefined ? given : [named, ...given];
   if (harness === undefined || prompt === undefined) {
     const missing = harness === undefined ? "harness and prompt are" : "the prompt is";

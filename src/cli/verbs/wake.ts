@@ -33,7 +33,7 @@ export const wake: Verb = {
     new Option("--at <time>", "or when: 17:30, 2030-01-31T09:00 (local time), 2030-01-31T09:00:00Z"),
     new Option("--expires-in <time>", described("expiresIn")),
     new Option("--now", "say it to a live session at once, without waiting for the end of what it does"),
-    ...options.filter((option) => ["revive", "model"].includes(option.attributeName())),
+    ...options.filter((option) => ["revive", "model", "handoff"].includes(option.attributeName())),
     // As the other surfaces spell it.
     ...options.filter((option) => option.attributeName() === "when").map((option) => option.hideHelp()),
     intentOption,
@@ -46,12 +46,14 @@ The wake's id is printed, and on standard error what it waits for. It is kept ov
 session has done what it does now. An ended session goes on with its conversation in a new run. coven wakes shows how it
 stands, coven unwake takes it back.`,
   async run(cli, given) {
+    const handoff = textOf(given.options["handoff"]);
     const input = {
       ...decode({ arguments: [], options: given.options }),
       ...timeOf(given),
       ...(isGiven(given.options["now"]) ? { when: "now" } : {}),
       message: await messageOf(given),
       session: await resolveId(cli, textOf(given.arguments[0]) ?? ""),
+      ...(handoff === undefined ? {} : { handoff: await resolveId(cli, handoff) }),
     };
     const answer = await cli.call("wake", input, { env: cli.env, ...intentOf(given) });
     if (cli.json) {

@@ -118,7 +118,10 @@ const permissionModes: Readonly<Record<Permission, string>> = {
 };
 
 /** Measured: `acceptEdits` alone is denied `sh ./test.sh`, so a lane could edit but never run the project's tests. */
-function permissionArgs({ toolServer }: LaunchRequest, permission: Permission | undefined): string[] {
+function permissionArgs(
+  { toolServer, instructions }: LaunchRequest,
+  permission: Permission | undefined,
+): string[] {
   const allowed = [
     ...(permission === "workspace-write" ? ["Bash"] : []),
     ...(toolServer === undefined ? [] : [`mcp__${toolServer.name}`]),
@@ -127,13 +130,20 @@ function permissionArgs({ toolServer }: LaunchRequest, permission: Permission | 
     ...(permission === undefined ? [] : ["--permission-mode", permissionModes[permission]]),
     ...(allowed.length === 0 ? [] : ["--allowedTools", ...allowed]),
     ...(toolServer === undefined ? [] : toolServerArgs(toolServer)),
+    ...systemPromptArgs(instructions, toolServer?.about),
   ];
 }
 
+/** All in one flag, since nothing says what becomes of one that is given twice. */
+function systemPromptArgs(...texts: readonly (string | undefined)[]): string[] {
+  const given = texts.filter((text) => text !== undefined);
+  return given.length === 0 ? [] : ["--append-system-prompt", given.join("\n\n")];
+}
+
 /** It inherits Claude's environment. `alwaysLoad` has even a first turn wait for it. */
-function toolServerArgs({ name, command, args, about }: ToolServer): string[] {
+function toolServerArgs({ name, command, args }: ToolServer): string[] {
   const servers = { [name]: { type: "stdio", command, args, alwaysLoad: true } };
-  return ["--mcp-config", JSON.stringify({ mcpServers: servers }), "--append-system-prompt", about];
+  return ["--mcp-config", JSON.stringify({ mcpServers: servers })];
 }
 
 function conversationArgs({ conversation }: LaunchRequest): string[] {

@@ -46,6 +46,7 @@ function interactive(request: LaunchRequest): LaunchPlan {
       ...(permission === undefined ? addDirArgs(addDirs) : newSandboxArgs(permission, addDirs)),
       ...modelArgs(request),
       ...toolServerArgs(request),
+      ...instructionArgs(request),
       ...codexHookArgs(request.hook),
       ...(conversation.kind === "resume" ? [checkedConversationId(conversation.id)] : []),
       ...(prompt === "" ? [] : ["--", prompt]),
@@ -74,6 +75,7 @@ function nonInteractive(request: LaunchRequest): LaunchPlan {
         : newSandboxArgs(permission, request.addDirs)),
       ...modelArgs(request),
       ...toolServerArgs(request),
+      ...instructionArgs(request),
       ...(conversation.kind === "resume" ? ["resume", checkedConversationId(conversation.id)] : []),
       ...(asArgument ? ["--", prompt] : ["-"]),
     ],
@@ -117,7 +119,7 @@ const modelArgs = ({ model }: LaunchRequest): string[] =>
  */
 function toolServerArgs({ toolServer }: LaunchRequest): string[] {
   if (toolServer === undefined) return [];
-  const { name, command, args, variables, approved, about } = toolServer;
+  const { name, command, args, variables, approved } = toolServer;
   const settings: readonly (readonly [string, unknown])[] = [
     ["command", command],
     ["args", args],
@@ -126,10 +128,13 @@ function toolServerArgs({ toolServer }: LaunchRequest): string[] {
     ["tool_timeout_sec", toolSecondsMax],
     ...approved.map((tool) => [`tools.${tool}.approval_mode`, "approve"] as const),
   ];
-  return [
-    ...settings.flatMap(([key, value]) => setting(`mcp_servers.${name}.${key}`, value)),
-    ...setting("developer_instructions", about),
-  ];
+  return settings.flatMap(([key, value]) => setting(`mcp_servers.${name}.${key}`, value));
+}
+
+/** All in one setting, since the last of two would replace the first. */
+function instructionArgs({ instructions, toolServer }: LaunchRequest): string[] {
+  const given = [instructions, toolServer?.about].filter((text) => text !== undefined);
+  return given.length === 0 ? [] : setting("developer_instructions", given.join("\n\n"));
 }
 
 /** Longest call of a tool, s: more than the longest wait of one, which is four minutes. */

@@ -65,6 +65,8 @@ export interface LaunchRequest {
   /** A new conversation may be given this id beforehand (a UUID), an older one is resumed by the harness's own id. */
   readonly conversation: { readonly kind: "new" | "resume"; readonly id: string };
   readonly toolServer: ToolServer | undefined;
+  /** What the agent is told beside its task: as its own system prompt is added to, or in front of a new conversation. */
+  readonly instructions?: string | undefined;
   /** For an interactive launch. */
   readonly hook: HookCommand | undefined;
 }

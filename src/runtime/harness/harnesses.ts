@@ -1,17 +1,9 @@
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readFileSync,
-  readdirSync,
-  statSync,
-  type Stats,
-} from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { builtIns } from "./built-ins.ts";
 import type { Harness } from "./harness.ts";
 import { parseManifest } from "./manifest.ts";
+import { isMissing, readTrustedFile, whyUntrusted } from "./trusted-file.ts";
 
 export interface Harnesses {
   readonly harnesses: ReadonlyMap<string, Harness>;
@@ -28,9 +20,10 @@ export function loadHarnesses(adaptersDir: string): Harnesses {
   const harnesses = new Map(builtIns.map((harness) => [harness.id, harness]));
   const problems: string[] = [];
   for (const file of manifestFiles(adaptersDir, problems)) {
-    const text = readTrusted(file, problems);
-    if (text === undefined) continue;
-    const manifest = parseManifest(text, file);
+    const read = readTrustedFile(file, manifestBytesMax);
+    if (read.kind === "refused") problems.push(read.problem);
+    if (read.kind !== "text") continue;
+    const manifest = parseManifest(read.text, file);
     problems.push(...manifest.problems);
     for (const harness of manifest.harnesses) {
       const earlier = harnesses.get(harness.id);
@@ -60,34 +53,3 @@ function manifestFiles(directory: string, problems: string[]): string[] {
 
 /** Bytes. A manifest of dozens of adapters has a tenth of it; a larger file is something else. */
 const manifestBytesMax = 262_144;
-
-/** The open file is what is checked and read, and no link is followed, so nothing can be exchanged in between. */
-function readTrusted(file: string, problems: string[]): string | undefined {
-  let descriptor: number | undefined;
-  try {
-    descriptor = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    const stats = fstatSync(descriptor);
-    const reason = stats.isFile() ? whyUntrusted(stats) : "it is not a regular file";
-    if (reason === undefined && stats.size <= manifestBytesMax) return readFileSync(descriptor, "utf8");
-    problems.push(
-      `${file}: ${reason === undefined ? `larger than ${manifestBytesMax} bytes` : `untrusted, not read: ${reason}`}`,
-    );
-  } catch (error) {
-    problems.push(`${file}: cannot be read: ${String(error)}`);
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor);
-  }
-  return undefined;
-}
-
-const writableByOthers = 0o022;
-
-/** Root could replace anything anyway, so what root owns is as trusted as one's own. */
-function whyUntrusted({ uid, mode }: Stats): string | undefined {
-  if (uid !== process.getuid?.() && uid !== 0) return `it belongs to another user (uid ${uid})`;
-  if ((mode & writableByOthers) !== 0) return "others can write to it (chmod go-w)";
-  return undefined;
-}
-
-const isMissing = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && error.code === "ENOENT";

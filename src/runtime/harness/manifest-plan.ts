@@ -19,7 +19,8 @@ export function createManifestPlan(
   declaration: AdapterDeclaration,
   label: string,
 ): (request: LaunchRequest) => LaunchPlan {
-  return (request) => {
+  return (asked) => {
+    const request = withInstructions(asked);
     checkMode(label, ["interactive", "nonInteractive"], request.mode);
     checkPrompt(request);
     if (request.toolServer !== undefined) throw noTools(label);
@@ -39,6 +40,13 @@ export function createManifestPlan(
       harnessSessionId,
     };
   };
+}
+
+/** Nothing is known of a system prompt, so they stand before the task, once in a conversation. */
+function withInstructions(request: LaunchRequest): LaunchRequest {
+  const { instructions, prompt, conversation } = request;
+  if (instructions === undefined || conversation.kind === "resume") return request;
+  return { ...request, prompt: prompt === "" ? instructions : `${instructions}\n\n${prompt}` };
 }
 
 const cannot = (label: string, what: string, key: string): Failure =>
