@@ -50,7 +50,7 @@ export const list = capability({
     description:
       "Finds agent sessions, newest first: by label, project or state. For the result of one use status.",
     get input(): z.ZodObject {
-      return list.input.omit({ worktree: true }).extend({
+      return list.input.omit({ worktree: true, includeArchived: true }).extend({
         limit: list.input.shape.limit.default(toolPageSize),
         detail: list.input.shape.detail.default("brief"),
       });

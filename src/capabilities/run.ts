@@ -44,6 +44,7 @@ export const run = capability({
           callerFamiliarId: true,
           harnessSessionId: true,
           resume: true,
+          addDirs: true,
         })
         .extend({ projectRoot: runInput.shape.projectRoot.unwrap() });
     },

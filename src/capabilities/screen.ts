@@ -33,7 +33,7 @@ export const screen = capability({
     description:
       "Shows an interactive session's terminal (TUI) as a person sees it: dialog, menu, permission prompt. Look before you type with input, and after it. Costs up to 2 KB; to read what was said, tail is cheaper; to wait for a change, watch with the cursor.",
     get input(): z.ZodObject {
-      return screen.input.omit({ seq: true });
+      return screen.input.omit({ seq: true, maxBytes: true });
     },
   },
   positional: ["session"],

@@ -69,7 +69,7 @@ export const watch = capability({
       "Waits for one or many sessions (agents, background subagents) until they end, ask, print something or a text appears; answers how each ended with its last message, shortened, or what it asks. Costs nothing while it waits. outcome met: done; waiting: time is over, call again with the cursor answered; gone: it cannot happen any more.",
     core: true,
     get input(): z.ZodObject {
-      return watch.input.extend({
+      return watch.input.omit({ matchPattern: true }).extend({
         timeoutMs: watch.input.shape.timeoutMs
           .unwrap()
           .max(toolTimeoutMsMax)

@@ -30,11 +30,14 @@ const argumentsOf = ({ tool, input, effect }: Offered): z.ZodObject => {
 
 const outputOf = ({ tool, output }: Offered): z.ZodType => tool.output ?? output;
 
-/** What clients decide by whether a call needs a person's consent; a hint that is left out means what is true of it. */
+/**
+ * What clients decide by whether a call needs a person's consent; a hint that is left out is understood as the protocol
+ * says, or decides nothing: what reads needs none, what destroys always.
+ */
 const hints = {
-  read: { readOnlyHint: true, openWorldHint: false },
+  read: { readOnlyHint: true },
   write: { destructiveHint: false, openWorldHint: false },
-  destroy: { destructiveHint: true, openWorldHint: false },
+  destroy: { destructiveHint: true },
 } as const;
 
 export type ToolDefinition = ReturnType<typeof definitionOf>;
@@ -67,13 +70,12 @@ function schemaOf(schema: z.ZodType, io: "input" | "output"): { type: "object"; 
       // Whoever reads an answer can do nothing with the promise that there is no more in it; whoever sends more is told.
       delete jsonSchema.additionalProperties;
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
-      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
       // Nobody means to send an empty text or list, or one that is far too long; whoever does is told.
       delete jsonSchema.minLength;
       delete jsonSchema.maxLength;
       delete jsonSchema.minItems;
       delete jsonSchema.maxItems;
-      if (jsonSchema.minimum === 1) delete jsonSchema.minimum;
+      delete jsonSchema.minimum;
       if (jsonSchema.description === `${String(path.at(-1))} id`) delete jsonSchema.description;
       if (jsonSchema.default === false || isEmptyList(jsonSchema.default)) delete jsonSchema.default;
     },

@@ -56,7 +56,6 @@ describe("the definitions of the tools", () => {
       hints: { readOnlyHint: false, destructiveHint: true, ...annotations },
     }));
     for (const { name, hints } of understood) {
-      expect(hints.openWorldHint).toBe(false);
       expect(hints.readOnlyHint).toBe(capabilities.get(name)?.effect === "read");
     }
     const destroying = understood.filter(({ hints }) => !hints.readOnlyHint && hints.destructiveHint);
