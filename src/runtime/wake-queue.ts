@@ -64,7 +64,6 @@ type Verdict =
 
 export class WakeQueue {
   /** Why a queue stands still, for who is given the queue alone. */
-  readonly holdOf = holdOf;
   readonly #store: Store;
   readonly #options: WakeQueueOptions;
   /** Sessions with a queue, which are looked at whenever they grow. */
