@@ -63,8 +63,6 @@ type Verdict =
   | { readonly state: "failed" | "cancelled"; readonly reason: string };
 
 export class WakeQueue {
-  /** Why a queue stands still, for who is given the queue alone. */
-  readonly holdOf = holdOf;
   readonly #store: Store;
   readonly #options: WakeQueueOptions;
   /** Sessions with a queue, which are looked at whenever they grow. */
