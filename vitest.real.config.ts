@@ -7,6 +7,8 @@ export default defineConfig({
     // A harness takes seconds to start on a small machine, several of them at once take much longer.
     maxWorkers: 1,
     fileParallelism: false,
+    // On a crowded machine a program now and then drops a key that is pressed before it listens.
+    retry: 1,
     testTimeout: 120_000,
     hookTimeout: 60_000,
   },
