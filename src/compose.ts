@@ -41,6 +41,7 @@ import { WakeParents } from "./runtime/wake-parents.ts";
 import { WakeQueue } from "./runtime/wake-queue.ts";
 import { Wakes } from "./runtime/wakes.ts";
 import { Terminals } from "./runtime/terminal.ts";
+import { touchedFiles } from "./runtime/touched-files.ts";
 import { Watches } from "./runtime/watch.ts";
 import type { Store } from "./store/store.ts";
 import { refusalOf } from "./store/database.ts";
@@ -159,7 +160,12 @@ export function compose({ home, store, log, version, program, daemon }: Composit
     wakes,
     answers: new Answers({ sessions, looks, leases, activities }),
     reader,
-    handoffs: new Handoffs({ store, sessions, reader }),
+    handoffs: new Handoffs({
+      store,
+      sessions,
+      reader,
+      changed: ({ id }) => touchedFiles({ store, sessions, states, changes, log }, id),
+    }),
     screens,
     growth,
     activities,

@@ -62,7 +62,7 @@ interface HandoffEndpoint {
 
 /** The published limits. */
 export const packetBytesMax = 64 * 1024;
-const filesTouchedMax = 256;
+export const filesTouchedMax = 256;
 
 /** Most entries of any other list: what is told of a task in more than so many steps is for the log. */
 const entriesMax = 32;

@@ -11,6 +11,7 @@ import {
   boundedPacket,
   readablePacket,
 } from "./handoff-packet.ts";
+import { directoryOf } from "./project-states.ts";
 import type { LogReader } from "./reading.ts";
 import type { LiveSessions } from "./sessions.ts";
 import { filesIn, toolsIn } from "./tools-used.ts";
@@ -59,7 +60,7 @@ export class Handoffs {
       isOpenOnly: false,
       limit: wakesMax,
     });
-    const files = (await changed?.(session)) ?? filesIn(tools, session.project_root);
+    const files = (await changed?.(session)) ?? filesIn(tools, directoryOf(session));
     const { title, familiar_id } = session;
     const packet: HandoffPacket = {
       schema: "coven.handoff.v1",
@@ -139,9 +140,11 @@ const toldSince = (wakes: readonly WakeRecord[]): string[] =>
     .map(({ preview }) => preview)
     .reverse();
 
-function scopeOf({ project_root: root, cwd, launch_mode, permission, model }: SessionRecord): string {
+function scopeOf(session: SessionRecord): string {
+  const { project_root: root, cwd, worktree, launch_mode, permission, model } = session;
   const where = cwd === root ? root : `${cwd} in ${root}`;
-  return [where, launch_mode, permission ?? "", model ?? ""].filter(isGiven).join(", ");
+  const branch = worktree === null ? "" : `branch ${worktree.branch}`;
+  return [where, branch, launch_mode, permission ?? "", model ?? ""].filter(isGiven).join(", ");
 }
 
 type Tool = ReturnType<typeof toolsIn>[number];

@@ -10,6 +10,7 @@ import { filesIn, toolsIn } from "../../src/runtime/tools-used.ts";
 import { type TestDaemon, startDaemon } from "../support/daemon.ts";
 import { makeProject } from "../support/launch.ts";
 import { notingPrograms } from "../support/noting-programs.ts";
+import { repositoryWithCommit } from "../support/repository.ts";
 import { launchRun } from "../support/runs.ts";
 import { send } from "../support/socket.ts";
 import { conversed, ended, wake } from "../support/wakes.ts";
@@ -152,6 +153,41 @@ describe("a packet", () => {
     expect(
       boundedPacket({ ...few, risks: [], taskContext: short }, 65_536).filesTouched.length,
     ).toBeGreaterThan(200);
+  });
+
+  it("names the files that git says were changed, in a worktree as in the project, and not those only spoken of", async () => {
+    const daemon = await startDaemon();
+    const { env } = notingPrograms();
+    const project = repositoryWithCommit();
+    const shell = { harness: "shell", projectRoot: project.path };
+    const script = "echo new > added.txt; git rm -q src/one.ts; git mv README.md READ.md";
+    const ran = async (asked: object) => {
+      const run = launched.parse(await daemon.client.call("run", asked, { env }));
+      await daemon.client.call("watch", { sessions: [run.id], cursor: run.cursor });
+      return packetOf(daemon, run.id);
+    };
+    const changed = [
+      { path: "READ.md", changedFileArtifactId: null, summary: "renamed from README.md +0 -0" },
+      { path: "added.txt", changedFileArtifactId: null, summary: "added +1 -0" },
+      { path: "src/one.ts", changedFileArtifactId: null, summary: "deleted +0 -1" },
+    ];
+    const inWorktree = await ran({ ...shell, prompt: script, worktree: true });
+    expect(inWorktree.filesTouched).toEqual(changed);
+    expect(inWorktree.taskContext.scopeNotes).toMatch(/, branch coven\/\w{8}, nonInteractive/);
+    // Its tool says that it edited src/app.ts; nothing has.
+    expect(await ran({ ...shell, harness: "claude", prompt: "Change the app." })).toMatchObject({
+      filesTouched: [],
+      verification: { stale: false },
+    });
+    expect((await ran({ ...shell, prompt: script })).filesTouched).toEqual(changed);
+    const many = await ran({
+      ...shell,
+      prompt: "mkdir many; cd many; seq 300 | xargs touch",
+      worktree: true,
+    });
+    expect(many.filesTouched.length).toBeGreaterThan(0);
+    const { filesTouched } = await packetOf(daemon, many.meta.sessionId, { maxBytes: 65_536 });
+    expect(filesTouched).toHaveLength(256);
   });
 
   it("is of a session of the caller's own project, and printed for people", async () => {
