@@ -24,6 +24,8 @@ export interface WorktreeState {
   readonly commits: number;
   /** What somebody is in the middle of: where it began and what is left to do is kept in the worktree. */
   readonly operation: Operation | null;
+  /** Files and whole folders that git is to leave out: nobody asks for them, but somebody made them. */
+  readonly ignored: number;
   readonly isClean: boolean;
 }
 
@@ -75,6 +77,7 @@ export async function worktreeState(path: string, env?: NodeJS.ProcessEnv): Prom
     repositories: found([...new Set(nested)]),
     commits,
     operation,
+    ignored: putAway.length,
   };
   return { ...state, isClean: whatIsLost(state) === "" };
 }
@@ -158,6 +161,7 @@ export async function lostWorktreeState(
     repositories: none,
     commits: isHeld ? 0 : await ownCommits(git, null, head),
     operation: null,
+    ignored: 0,
   };
   return { ...state, isClean: whatIsLost(state) === "" };
 }
@@ -169,7 +173,7 @@ export function whatIsLost({
   repositories,
   commits,
   operation,
-}: Omit<WorktreeState, "isClean">): string {
+}: Omit<WorktreeState, "isClean" | "ignored">): string {
   return [
     counted(uncommitted.count, "file with uncommitted changes", "files with uncommitted changes"),
     counted(untracked.count, "untracked file", "untracked files"),

@@ -223,6 +223,7 @@ describe("what would be lost with a worktree", () => {
       repositories: { count: 0, first: [] },
       commits: 1,
       operation: null,
+      ignored: 0,
       isClean: false,
     });
   });
