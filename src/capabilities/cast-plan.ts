@@ -74,6 +74,8 @@ export interface Known {
 export const codesMax = 32;
 /** Actions in a plan: each is done and answered before the call is. */
 export const actionsMax = 256;
+/** Problems that are told: more are not read, and a text of nothing else would make an answer of many times its size. */
+const problemsMax = 32;
 /** Sessions that a broadcast reaches without being confirmed. */
 export const unconfirmedMax = 10;
 /** Sessions of a familiar whose status is told. */
@@ -100,7 +102,19 @@ export function planCast(text: string, known: Known): CastPlan {
   const count = planned.reduce((sum, { actions }) => sum + actions.length, 0);
   if (count > actionsMax)
     found.push({ offset: 0, message: `this comes to ${count} actions; at most ${actionsMax} are taken` });
-  return { codes: planned, problems: found.sort((one, other) => one.offset - other.offset) };
+  return { codes: planned, problems: bounded(found.sort((one, other) => one.offset - other.offset)) };
+}
+
+/** What is left out is no less a problem, so it is counted. */
+function bounded(problems: readonly PlanProblem[]): PlanProblem[] {
+  const [beyond] = problems.slice(problemsMax);
+  const told = problems.slice(0, problemsMax);
+  if (beyond === undefined) return told;
+  const count = problems.length - problemsMax;
+  return [
+    ...told,
+    { offset: beyond.offset, message: `${count} more ${count === 1 ? "problem" : "problems"} from here on` },
+  ];
 }
 
 type Outcome =

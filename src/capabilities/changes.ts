@@ -34,7 +34,13 @@ export const changes = capability({
   effect: "read",
   input: z.strictObject({
     session: sessionId.describe("session id"),
-    path: z.string().min(1).max(4096).optional().describe("only this file or folder"),
+    path: z
+      .string()
+      .min(1)
+      .max(4096)
+      .refine((path) => !path.includes("\0"), "must be a path, without a null character")
+      .optional()
+      .describe("only this file or folder"),
     run: z.int().min(1).optional().describe("only this run of it; the first is 1"),
     maxBytes: z
       .int()

@@ -60,6 +60,8 @@ const safeConfig: GitConfig = [
   ["core.safecrlf", "false"],
   ["core.quotePath", "false"],
   ["core.alternateRefsCommand", ":"],
+  // Git's own limit: a file above it is put into a pack, which is not forgotten as a single object is.
+  ["core.bigFileThreshold", "512m"],
   ["gc.auto", "0"],
   ["maintenance.auto", "false"],
   ["log.showSignature", "false"],

@@ -1,6 +1,6 @@
 /** Everything that can be known of a launch before anything is written or started. */
 import { randomUUID } from "node:crypto";
-import { relative } from "node:path";
+import { relative, resolve } from "node:path";
 import { Failure } from "../errors.ts";
 import type { NewSession, SessionRecord } from "../store/sessions.ts";
 import { redactText } from "../text/redact.ts";
@@ -127,8 +127,8 @@ export async function prepare(
 }
 
 /**
- * Where it works. To a session in a worktree that worktree is its project: what it launches there works there too, or in
- * one of its own that begins at the same commit, and is a session of the project all the same.
+ * Where it works. To a session in a worktree that worktree is its project, by whichever name: what it launches works
+ * there too, and never in the user's own work tree, or in a worktree of its own, and is a session of the project.
  */
 function placeOf(
   { projectRoot, cwd, worktree: isWanted }: LaunchInput,
@@ -136,14 +136,25 @@ function placeOf(
 ): Place & Pick<Prepared, "wanted"> & Pick<SessionRecord, "worktree"> {
   const place = resolvePlace(projectRoot, cwd);
   const around = parent?.worktree ?? null;
-  const isThere = parent !== undefined && around !== null && isInside(around.path, place.projectRoot);
-  const from = isThere ? around.directory : place.projectRoot;
-  return {
-    projectRoot: isThere ? parent.project_root : place.projectRoot,
-    cwd: place.cwd,
-    worktree: isThere && !isWanted ? around : null,
-    wanted: isWanted ? { from, way: relative(from, place.cwd) } : undefined,
-  };
+  if (parent === undefined || around === null) return placed(place, { isWanted, from: place.projectRoot });
+  if (isInside(around.path, place.projectRoot)) {
+    const there = { projectRoot: parent.project_root, cwd: place.cwd };
+    return placed(there, { isWanted, from: around.directory, around });
+  }
+  if (isWanted || place.projectRoot !== parent.project_root)
+    return placed(place, { isWanted, from: place.projectRoot });
+  const way = relative(place.projectRoot, place.cwd);
+  const there = requireWithin(around.path, resolve(around.directory, way));
+  return placed({ ...place, cwd: there }, { isWanted, from: around.directory, around });
+}
+
+function placed(
+  place: Place,
+  { isWanted, from, around = null }: { isWanted: boolean; from: string; around?: SessionRecord["worktree"] },
+): ReturnType<typeof placeOf> {
+  return isWanted
+    ? { ...place, worktree: null, wanted: { from, way: relative(from, place.cwd) } }
+    : { ...place, worktree: around, wanted: undefined };
 }
 
 /** The same in the worktree that was made for it. */

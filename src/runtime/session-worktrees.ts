@@ -6,13 +6,14 @@
  * session whose worktree is gone, which can be sacrificed once more. In both cases a branch with commits of its own stays.
  */
 import { existsSync, readFileSync, readdirSync, realpathSync, rmSync, rmdirSync, statSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { Failure } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { NewSession, SessionRecord, SessionWorktree } from "../store/sessions.ts";
 import type { Store } from "../store/store.ts";
 import type { Environment } from "./environment.ts";
 import { requireWithin } from "./project-root.ts";
+import { worktreeState } from "./worktree-state.ts";
 import { createWorktree, removeWorktree, worktreePlace } from "./worktrees.ts";
 
 /** The start of a session's id, as people see it: their worktree and branch are called by it. */
@@ -41,6 +42,8 @@ export class SessionWorktrees {
   readonly #options: SessionWorktreesOptions;
   /** Paths that are about to be removed: nothing may be started in them. */
   readonly #going = new Set<string>();
+  /** Two that are at the same commit would each go because the other has it: so one goes after the other. */
+  #removal: Promise<unknown> = Promise.resolve();
 
   constructor(options: SessionWorktreesOptions) {
     this.#options = options;
@@ -71,7 +74,7 @@ export class SessionWorktrees {
   ): Promise<boolean> {
     if (!worktree) return true;
     try {
-      await removeWorktree({ repository, ...worktree, force: false, env });
+      await this.#inTurn(() => removeWorktree({ repository, ...worktree, force: false, env }));
       removeEmpty(dirname(worktree.path));
       return true;
     } catch (err) {
@@ -85,7 +88,7 @@ export class SessionWorktrees {
 
   /**
    * Removes the worktree of a session that is to be deleted, unless others have it as well, does the rest, and keeps
-   * everybody out meanwhile. Answers a branch that is still there. Throws `worktree_not_clean`, and the session stays.
+   * everybody out meanwhile. Answers a branch that is still there. Throws `worktree_not_clean` and `session_live`, and the session stays.
    */
   async removeWith(
     session: SessionRecord,
@@ -99,14 +102,22 @@ export class SessionWorktrees {
       return undefined;
     }
     this.requireStays(worktree);
+    const working = store.sessions.liveBelow(worktree.path);
+    if (working !== undefined) throw inUse(worktree.path, working);
     this.#going.add(worktree.path);
     try {
-      const isBranchKept = await this.#remove(session.project_root, worktree, force);
+      const isBranchKept = await this.#inTurn(() => this.#remove(session.project_root, worktree, force));
       await rest();
       return isBranchKept ? worktree.branch : undefined;
     } finally {
       this.#going.delete(worktree.path);
     }
+  }
+
+  #inTurn<T>(remove: () => Promise<T>): Promise<T> {
+    const turn = this.#removal.then(remove, remove);
+    this.#removal = turn;
+    return turn;
   }
 
   /** To be asked in the transaction that starts something in it. */
@@ -132,32 +143,58 @@ export class SessionWorktrees {
     return isBranchKept;
   }
 
-  /** Removes what an earlier daemon made and could not write down any more. */
+  /** Removes what an earlier daemon made and could not write down any more. Throws nothing. */
   async sweep(): Promise<void> {
     const { folder, store, log } = this.#options;
-    if (!existsSync(folder)) return;
-    for (const path of foldersIn(realpathSync(folder)).flatMap(foldersIn)) {
-      if (store.sessions.isWorktreeOfAny(path) || isBeingMade(path)) continue;
+    try {
+      if (!existsSync(folder)) return;
+      // Listed before anybody can make another.
+      for (const path of foldersIn(realpathSync(folder)).flatMap(foldersIn))
+        if (!store.sessions.isWorktreeOfAny(path)) await this.#sweepOne(path);
+    } catch (err) {
+      log.warn({ err, folder }, "the worktrees could not be looked through");
+    }
+  }
+
+  async #sweepOne(path: string): Promise<void> {
+    const { store, log, env } = this.#options;
+    try {
+      if (isBeingMade(path) || store.sessions.liveBelow(path) !== undefined) return;
       const gitDirectory = gitDirectoryOf(path);
       // What git says about itself is in the repository, which its worktree names.
       const repository = gitDirectory === undefined ? undefined : dirname(dirname(gitDirectory));
       if (gitDirectory === undefined || repository === undefined || !existsSync(repository)) {
         log.warn({ path }, "a folder among the worktrees is none of any session");
-        continue;
+        return;
       }
-      try {
-        const isUnfinished = lockReason(gitDirectory) === "initializing";
-        if (isUnfinished) rmSync(join(gitDirectory, "locked"));
-        const branch = `coven/${path.slice(dirname(path).length + 1)}`;
-        await removeWorktree({ repository, path, branch, force: isUnfinished, env: this.#options.env });
-        removeEmpty(dirname(path));
-        log.info({ path }, "a worktree that no session has was removed");
-      } catch (err) {
-        log.warn({ err, path }, "a worktree that no session has is kept");
-      }
+      const isUnfinished = lockReason(gitDirectory) === "initializing";
+      const branch = `coven/${basename(path)}`;
+      if (!isUnfinished) await requireUntouched(path, branch, env);
+      if (isUnfinished) rmSync(join(gitDirectory, "locked"));
+      await this.#inTurn(() => removeWorktree({ repository, path, branch, force: isUnfinished, env }));
+      removeEmpty(dirname(path));
+      log.info({ path }, "a worktree that no session has was removed");
+    } catch (err) {
+      log.warn({ err, path }, "a worktree that no session has is kept");
     }
   }
 }
+
+/** In one that nobody has worked in nothing is ignored, and its own branch is checked out. Nobody is asked here. */
+async function requireUntouched(path: string, branch: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const state = await worktreeState(path, env);
+  if (state.branch === branch && state.ignored === 0) return;
+  throw new Failure("worktree_not_clean", `somebody has worked in the worktree ${path}`, {
+    hint: "Look into it, and remove it with git worktree remove.",
+    details: { path, branch: state.branch, ignored: state.ignored },
+  });
+}
+
+const inUse = (path: string, session: string): Failure =>
+  new Failure("session_live", `session ${session} works in the worktree ${path}`, {
+    hint: "Wait for its end (watch), or kill it, then ask again.",
+    details: { sessionId: session, path },
+  });
 
 /** Throws `invalid_request` for what git does not bring along: ignored and untracked folders are the project's alone. */
 function cwdIn({ path, directory }: SessionWorktree, way: string): string {

@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Failure } from "../errors.ts";
-import { type GitAnswer, type GitOptions, listed, runGit, shownPath } from "./git.ts";
-import { locateRepository } from "./git-repository.ts";
+import { type GitAnswer, type GitOptions, listed, pathBytes, runGit, shownPath } from "./git.ts";
+import { type Operation, locateRepository } from "./git-repository.ts";
 import { copyIndex } from "./kept-index.ts";
 
 /** Paths named of what would be lost; the rest is counted. */
@@ -22,6 +22,10 @@ export interface WorktreeState {
   readonly repositories: Found;
   /** Commits that no other branch, tag or remote has. */
   readonly commits: number;
+  /** What somebody is in the middle of: where it began and what is left to do is kept in the worktree. */
+  readonly operation: Operation | null;
+  /** Files and whole folders that git is to leave out: nobody asks for them, but somebody made them. */
+  readonly ignored: number;
   readonly isClean: boolean;
 }
 
@@ -36,7 +40,7 @@ export async function worktreeState(path: string, env?: NodeJS.ProcessEnv): Prom
   if (located.kind === "none") throw notAWorktree(path, located.reason);
   if (located.gitDirectory === located.commonDirectory || located.prefix !== "")
     throw notAWorktree(path, "it is a repository's own work tree, or a folder in one");
-  const { branch } = located;
+  const { branch, operation } = located;
   const git: GitOptions = { directory: path, config: located.config, ...(env ? { env } : {}) };
   const status = [
     "status",
@@ -46,10 +50,13 @@ export async function worktreeState(path: string, env?: NodeJS.ProcessEnv): Prom
     "--no-renames",
     "--ignore-submodules=dirty",
   ];
-  const [changed, tagged, commits] = await Promise.all([
+  const ignored = ["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"];
+  const [changed, tagged, commits, putAway, worktrees] = await Promise.all([
     done(runGit(status, git)).then(listed),
     done(runGit(["ls-files", "-z", "-v", "-s"], git)).then(listed),
     ownCommits(git, branch, "HEAD"),
+    done(runGit(ignored, git)).then(listed),
+    registeredWorktrees(git),
   ]);
   const hidden = await hiddenChanges(git, located.index, tagged);
   const tracked = changed.filter((each) => !each.startsWith("??")).map((each) => each.slice(3));
@@ -57,14 +64,20 @@ export async function worktreeState(path: string, env?: NodeJS.ProcessEnv): Prom
   const nested = [
     ...linksOf(tagged).filter((each) => existsSync(join(path, shownPath(each), ".git"))),
     ...loose.filter((each) => each.endsWith("/")),
+    ...putAway.filter((each) => each.endsWith("/") && existsSync(join(path, shownPath(each), ".git"))),
+    ...worktrees
+      .filter((each) => each.path.startsWith(`${path}/`) && existsSync(each.path))
+      .map((each) => `${pathBytes(each.path.slice(path.length + 1))}/`),
   ];
   const state = {
     path,
     branch,
     uncommitted: found([...new Set([...tracked, ...hidden])]),
     untracked: found(loose.filter((each) => !each.endsWith("/"))),
-    repositories: found(nested),
+    repositories: found([...new Set(nested)]),
     commits,
+    operation,
+    ignored: putAway.length,
   };
   return { ...state, isClean: whatIsLost(state) === "" };
 }
@@ -112,18 +125,61 @@ export async function ownCommits(git: GitOptions, branch: string | null, tip: st
   return Number(await done(runGit(["rev-list", "--count", tip, "--not", ...others], git)));
 }
 
+export interface RegisteredWorktree {
+  readonly path: string;
+  /** Null for a bare repository. */
+  readonly head: string | null;
+  /** As a reference; null on a detached HEAD. */
+  readonly branch: string | null;
+}
+
+/** All that git knows of in the repository, its own work tree and those whose folder is gone included. */
+export async function registeredWorktrees(git: GitOptions): Promise<RegisteredWorktree[]> {
+  const output = await done(runGit(["worktree", "list", "--porcelain", "-z"], git));
+  const records = output.split("\0\0").map((record) => record.split("\0"));
+  return records.flatMap((fields) => {
+    const of = (name: string): string | undefined =>
+      fields.find((field) => field.startsWith(`${name} `))?.slice(name.length + 1);
+    const [path, head = null, branch] = [of("worktree"), of("HEAD"), of("branch")];
+    if (path === undefined) return [];
+    return [{ path: shownPath(path), head, branch: branch === undefined ? null : shownPath(branch) }];
+  });
+}
+
+/** Of one whose folder is gone git still keeps what was checked out, which may be commits that nothing else has. */
+export async function lostWorktreeState(
+  git: GitOptions,
+  { path, head, branch }: RegisteredWorktree,
+): Promise<WorktreeState> {
+  const isHeld = head === null || branch !== null;
+  const none = found([]);
+  const state = {
+    path,
+    branch,
+    uncommitted: none,
+    untracked: none,
+    repositories: none,
+    commits: isHeld ? 0 : await ownCommits(git, null, head),
+    operation: null,
+    ignored: 0,
+  };
+  return { ...state, isClean: whatIsLost(state) === "" };
+}
+
 /** In words, empty when nothing is. */
 export function whatIsLost({
   uncommitted,
   untracked,
   repositories,
   commits,
-}: Omit<WorktreeState, "isClean">): string {
+  operation,
+}: Omit<WorktreeState, "isClean" | "ignored">): string {
   return [
     counted(uncommitted.count, "file with uncommitted changes", "files with uncommitted changes"),
     counted(untracked.count, "untracked file", "untracked files"),
     counted(repositories.count, "repository inside", "repositories inside"),
     counted(commits, "commit that is on no other branch", "commits that are on no other branch"),
+    operation === null ? "" : `a ${operation} in progress`,
   ]
     .filter((each) => each !== "")
     .join(", ");

@@ -6,13 +6,15 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative } from "node:path";
 import { Failure } from "../errors.ts";
-import { type GitOptions, listed, runGit, shownPath } from "./git.ts";
+import { type GitConfig, type GitOptions, runGit } from "./git.ts";
 import { locateRepository } from "./git-repository.ts";
 import {
   type WorktreeState,
   done,
+  lostWorktreeState,
   notAWorktree,
   ownCommits,
+  registeredWorktrees,
   whatIsLost,
   worktreeState,
 } from "./worktree-state.ts";
@@ -200,13 +202,21 @@ export interface RemovalAsked {
 export async function removeWorktree(asked: RemovalAsked): Promise<{ readonly isBranchKept: boolean }> {
   const { repository, path, branch, force, env } = asked;
   const git: GitOptions = { directory: repository, timeoutMs: checkoutMsMax, ...(env ? { env } : {}) };
-  if (existsSync(path)) {
+  const isThere = existsSync(path);
+  const registered = (await registeredWorktrees(git)).find((each) => each.path === path);
+  if (isThere) {
     const state = await worktreeState(path, env);
     if (!force && !state.isClean) throw wouldBeLost(state);
     await requireOf(repository, path, env);
+  } else if (registered !== undefined && !force) {
+    const state = await lostWorktreeState(git, registered);
+    if (!state.isClean) throw wouldBeLost(state);
   }
-  if (existsSync(path) || (await isRegistered(git, path))) {
-    const removed = await runGit(["worktree", "remove", ...(force ? ["--force"] : []), path], git);
+  if (isThere || registered !== undefined) {
+    const removed = await runGit(["worktree", "remove", ...(force ? ["--force"] : []), path], {
+      ...git,
+      config: isThere ? await filtersOff(path, env) : [],
+    });
     if (removed.kind === "failed") {
       throw new Failure("git_failed", `git does not remove the worktree ${path}: ${removed.message}`, {
         hint: "A locked one is unlocked with git worktree unlock.",
@@ -218,10 +228,10 @@ export async function removeWorktree(asked: RemovalAsked): Promise<{ readonly is
 }
 
 function wouldBeLost(state: WorktreeState): Failure {
-  const { path, uncommitted, untracked, repositories, commits } = state;
+  const { path, uncommitted, untracked, repositories, commits, operation } = state;
   return new Failure("worktree_not_clean", `with the worktree ${path} would be lost: ${whatIsLost(state)}`, {
     hint: "Commit or merge what is wanted, or pass force: true (CLI: --force). A branch with commits of its own stays.",
-    details: { path, uncommitted, untracked, repositories, commits },
+    details: { path, uncommitted, untracked, repositories, commits, operation },
   });
 }
 
@@ -236,9 +246,10 @@ async function requireOf(repository: string, path: string, env?: NodeJS.ProcessE
   if (common !== own) throw notAWorktree(path, `it belongs to another repository than ${repository}`);
 }
 
-async function isRegistered(git: GitOptions, path: string): Promise<boolean> {
-  const all = listed(await done(runGit(["worktree", "list", "--porcelain", "-z"], git)));
-  return all.some((line) => shownPath(line) === `worktree ${path}`);
+/** Git looks once more before it removes, and would run what a session may have written into the configuration. */
+async function filtersOff(path: string, env?: NodeJS.ProcessEnv): Promise<GitConfig> {
+  const located = await locateRepository(path, env);
+  return located.kind === "git" ? located.config : [];
 }
 
 /** Answers whether it is gone. */
@@ -247,8 +258,7 @@ async function removeBranch(git: GitOptions, branch: string): Promise<boolean> {
   if (!branch.startsWith("coven/")) return false;
   const tip = await runGit(["rev-parse", "-q", "--verify", reference], git);
   if (tip.kind === "failed") return true;
-  const worktrees = listed(await done(runGit(["worktree", "list", "--porcelain", "-z"], git)));
-  if (worktrees.some((line) => shownPath(line) === `branch ${reference}`)) return false;
+  if ((await registeredWorktrees(git)).some((each) => each.branch === reference)) return false;
   if ((await ownCommits(git, branch, tip.output.trim())) > 0) return false;
   // Only from where it was looked at: a commit made meanwhile keeps it.
   const removed = await runGit(["update-ref", "-d", reference, tip.output.trim()], git);

@@ -187,6 +187,12 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
     db,
     "SELECT id FROM sessions WHERE worktree ->> 'path' = :path AND id <> :except LIMIT 1",
   );
+  const liveBelow = statement<{ id: string }>(
+    db,
+    `SELECT id FROM sessions
+     WHERE status IN ('created', 'running') AND (cwd = :path OR substr(cwd, 1, length(:path) + 1) = :path || '/')
+     LIMIT 1`,
+  );
   const beside = statement<{ id: string }>(
     db,
     `SELECT id FROM sessions AS other
@@ -297,6 +303,8 @@ export function openSessions({ db, write }: Ledger, events: EventLog) {
       inWorktree.get({ path, except }) !== undefined,
     /** Whether any session does. */
     isWorktreeOfAny: (path: string): boolean => inWorktree.get({ path, except: "" }) !== undefined,
+    /** A live session that works in that folder, whether or not it was launched for it. */
+    liveBelow: (path: string): string | undefined => liveBelow.get({ path })?.id,
     /** The worktree is gone. */
     forgetWorktree: (id: string): void => {
       setWorktree.run({ id, worktree: null });

@@ -229,6 +229,12 @@ test("codes and actions are bounded", () => {
   expect(told).toEqual([{ offset: 0, message: "this comes to 257 actions; at most 256 are taken" }]);
 });
 
+test("problems are told up to a bound, and counted beyond it", () => {
+  const { problems: told } = planCast("~* ".repeat(5000), known);
+  expect(told).toHaveLength(33);
+  expect(told.at(-1)?.message).toMatch(/^\d{4} more problems from here on$/);
+});
+
 test("each code says where it stands and what it is, printed so that it means the same anywhere", () => {
   expect(planCast('so ~cody: look "here"', known).codes).toEqual([
     {

@@ -630,6 +630,8 @@ describe("what is kept of a project", () => {
 
   it("is forgotten when no snapshot wants it, and only then", async () => {
     const project = repositoryWithCommit();
+    // Git would put such a file into a pack.
+    project.git("config", "core.bigFileThreshold", "1");
     const root = join(temporaryFolder(), "changes");
     const changes = new Changes({ root });
     project.write("secret.txt", "first\n");
@@ -642,6 +644,7 @@ describe("what is kept of a project", () => {
         /[0-9a-f]{2}\/[0-9a-f]{38}$/.test(name),
       );
     const all = objects().length;
+    expect(readdirSync(root, { recursive: true, encoding: "utf8" }).join()).not.toContain(".pack");
     await changes.keepOnly(project.path, () => [second]);
     expect(objects().length).toBeLessThan(all);
     expect(summary(told(await changes.between({ before: second, maxBytes })))).toEqual([

@@ -181,7 +181,7 @@ describe("changes", () => {
       known: false,
       reason: expect.stringContaining("outside Coven"),
     });
-    for (const path of ["../x", "/etc/passwd"])
+    for (const path of ["../x", "/etc/passwd", "one.txt\0"])
       await expect(changesOf(daemon, first, { path })).rejects.toMatchObject({ code: "invalid_request" });
   });
 

@@ -221,6 +221,13 @@ describe("a session with a worktree", () => {
       await parent.client.call("run", { harness: "shell", projectRoot: own.path, prompt: "true" }),
     );
     expect(inside).toMatchObject({ project_root: project.path, cwd: own.path, worktree: own });
+    // By the name of the project as well: the user's own work tree is outside of its boundary.
+    const named = { harness: "shell", projectRoot: project.path, cwd: "src", prompt: "pwd > ../where" };
+    const there = record.parse(await parent.client.call("run", named));
+    expect(there).toMatchObject({ project_root: project.path, cwd: join(own.path, "src"), worktree: own });
+    await endOf(daemon, there);
+    expect(readFileSync(join(own.path, "where"), "utf8")).toBe(`${join(own.path, "src")}\n`);
+    expect(existsSync(join(project.path, "where"))).toBe(false);
     await endOf(daemon, inside);
     // What the parent still has stays with it.
     await sacrifice(daemon, inside.id, { force: true });
@@ -268,6 +275,31 @@ describe("the worktree of a session that is sacrificed", () => {
     });
   });
 
+  it("does not go for the other's sake where two are given up at once", async () => {
+    const daemon = await startDaemon();
+    const project = repositoryWithCommit();
+    const [one, other] = [await ended(daemon, project.path), await ended(daemon, project.path)];
+    at(one.worktree.path).write("work.txt", "work\n");
+    const commit = at(one.worktree.path).commit("work");
+    at(other.worktree.path).git("merge", "-q", "--ff-only", one.worktree.branch);
+    const outcomes = await Promise.allSettled([one, other].map(({ id }) => sacrifice(daemon, id)));
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    expect(project.git("branch", "--contains", commit)).toContain("coven/");
+  });
+
+  it("stays while another session works in it", async () => {
+    const daemon = await startDaemon();
+    const project = repositoryWithCommit();
+    const { id, worktree: own } = await ended(daemon, project.path);
+    const asked = { harness: "shell", projectRoot: own.path, prompt: "sleep 60" };
+    const beside = z.object({ id: z.string() }).parse(await daemon.client.call("run", asked));
+    await expect(sacrifice(daemon, id)).rejects.toMatchObject({ code: "session_live" });
+    expect(existsSync(own.path)).toBe(true);
+    await daemon.client.call("kill", { session: beside.id });
+    await sacrifice(daemon, id);
+    expect(existsSync(own.path)).toBe(false);
+  });
+
   it("may be gone already, by hand or with its repository", async () => {
     const daemon = await startDaemon();
     const project = repositoryWithCommit();
@@ -289,18 +321,25 @@ describe("a worktree that a crash has left", () => {
     const first = await startDaemon();
     const project = repositoryWithCommit();
     const { worktree: own } = await ended(first, project.path);
+    project.write(".gitignore", "/.env\n");
+    project.commit("ignore");
     const folder = join(own.path, "..");
     // As one made by a daemon that crashed before it had written the session down.
-    for (const name of ["aaaaaaaa", "bbbbbbbb"])
+    for (const name of ["aaaaaaaa", "bbbbbbbb", "cccccccc"])
       project.git("worktree", "add", "-q", "-b", `coven/${name}`, join(folder, name));
     at(join(folder, "bbbbbbbb")).write("work.txt", "work\n");
+    at(join(folder, "cccccccc")).write(".env", "ignored, and still somebody's\n");
     await first.stop();
     const second = await startDaemon(first.home);
     await expect.poll(() => existsSync(join(folder, "aaaaaaaa"))).toBe(false);
     await expect.poll(() => logOf(second)).toContain("a worktree that no session has is kept");
     expect(existsSync(join(folder, "bbbbbbbb/work.txt"))).toBe(true);
     expect(existsSync(own.path)).toBe(true);
-    expect(branches(project)).toEqual(["coven/bbbbbbbb", own.branch, "main"].sort());
+    await expect
+      .poll(() => logOf(second))
+      .toContain(`somebody has worked in the worktree ${join(folder, "cccccccc")}`);
+    expect(existsSync(join(folder, "cccccccc/.env"))).toBe(true);
+    expect(branches(project)).toEqual(["coven/bbbbbbbb", "coven/cccccccc", own.branch, "main"].sort());
   });
 
   it("is gone while its session is not: the session can be sacrificed once more", async () => {

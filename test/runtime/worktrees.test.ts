@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Failure } from "../../src/errors.ts";
@@ -222,6 +222,8 @@ describe("what would be lost with a worktree", () => {
       untracked: { count: 1, first: ["new/untracked.txt"] },
       repositories: { count: 0, first: [] },
       commits: 1,
+      operation: null,
+      ignored: 0,
       isClean: false,
     });
   });
@@ -359,5 +361,63 @@ describe("removing a worktree", () => {
     expect(branches(project)).toEqual(["coven/other", "main"]);
     expect(worktrees(project)).toBe(2);
     expect(await removeWorktree(lane.removal)).toEqual({ isBranchKept: false });
+  });
+
+  it("is refused where commits of a folder that is gone are on no branch, and they stay", async () => {
+    const project = repositoryWithCommit();
+    const lane = await laneOf(project);
+    lane.git("checkout", "-q", "--detach");
+    lane.write("a.txt", "a\n");
+    const commit = lane.commit("on no branch");
+    rmSync(lane.path, { recursive: true });
+    expect(await failureOf(removeWorktree(lane.removal))).toMatchObject({
+      code: "worktree_not_clean",
+      details: { commits: 1 },
+    });
+    project.git("reflog", "expire", "--expire=now", "--all");
+    expect(project.git("fsck", "--unreachable", "--no-reflogs")).not.toContain(commit);
+    await removeWorktree({ ...lane.removal, force: true });
+    expect(worktrees(project)).toBe(1);
+  });
+
+  it("is refused where another worktree or a repository stands in a folder of it that is ignored", async () => {
+    const project = repositoryWithCommit();
+    project.write(".gitignore", "/.worktrees/\n/cloned/\n/built/\n");
+    project.commit("ignore");
+    const lane = await laneOf(project);
+    lane.write("built/one.js", "1\n");
+    lane.git("worktree", "add", "-q", "-b", "inner", ".worktrees/inner");
+    lane.write(".worktrees/inner/work.txt", "not committed\n");
+    lane.git("clone", "-q", project.path, "cloned");
+    expect(await failureOf(removeWorktree(lane.removal))).toMatchObject({
+      code: "worktree_not_clean",
+      details: { repositories: { count: 2, first: ["cloned/", ".worktrees/inner/"] } },
+    });
+    expect(existsSync(join(lane.path, ".worktrees/inner/work.txt"))).toBe(true);
+  });
+
+  it("is refused in the middle of a merge that changes no file", async () => {
+    const project = repositoryWithCommit();
+    const lane = await laneOf(project);
+    project.write("a.txt", "a\n");
+    project.commit("a");
+    lane.git("merge", "-q", "--no-commit", "--no-ff", "-s", "ours", "main");
+    expect(await failureOf(removeWorktree(lane.removal))).toMatchObject({
+      code: "worktree_not_clean",
+      message: expect.stringContaining("a merge in progress"),
+    });
+  });
+
+  it("runs no filter that the repository itself configures", async () => {
+    const project = repositoryWithCommit();
+    const lane = await laneOf(project);
+    const ran = join(temporaryFolder(), "ran");
+    project.write(".git/info/attributes", "* filter=own\n");
+    project.git("config", "filter.own.clean", `touch ${ran}; cat`);
+    // Other than git remembers it, so that it is read again.
+    utimesSync(join(lane.path, "README.md"), 1, 1);
+    await removeWorktree(lane.removal);
+    expect(existsSync(lane.path)).toBe(false);
+    expect(existsSync(ran)).toBe(false);
   });
 });
