@@ -43,11 +43,17 @@ export const sacrifice = capability({
     }
     const { id, title } = sessions.requireEnded(session, "sacrificed");
     if (!confirm) {
+      // Whoever forces it at once is told what for before it is gone.
+      const lost = force ? await rituals.lostWith(id) : "";
       // The title stands in the hint, which is not logged: what is deleted for good is not to be read in a log either.
-      throw new Failure("confirmation_required", `sacrificing session ${id} deletes it for good`, {
-        hint: `Pass confirm: true (CLI: --yes) if it is the one meant (${title}), or archive it instead.`,
-        details: { sessionId: id },
-      });
+      throw new Failure(
+        "confirmation_required",
+        `sacrificing session ${id} deletes it for good${lost === "" ? "" : `, and in its worktree ${lost}`}`,
+        {
+          hint: `Pass confirm: true (CLI: --yes) if it is the one meant (${title}), or archive it instead.`,
+          details: { sessionId: id },
+        },
+      );
     }
     const branchKept = await rituals.sacrifice(session, force, intent?.begin);
     return { ...sacrificed(id), ...(branchKept === undefined ? {} : { branchKept }) };

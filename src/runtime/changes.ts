@@ -7,6 +7,7 @@ import { type FileChange, filesBetween } from "./file-changes.ts";
 import { runGit, shownPath } from "./git.ts";
 import { type NoRepository, type Operation, type Repository, locateRepository } from "./git-repository.ts";
 import { GitTrouble, type KeptIndex, comparing, copiedFilesMax, currentTree, ours } from "./kept-index.ts";
+import { workTreeAround } from "./worktrees.ts";
 
 /** Subjects of commits, and characters of each. */
 const subjectsMax = 50;
@@ -133,7 +134,9 @@ export class Changes {
     const folder = this.#folderOf(directory);
     return this.#inTurn(directory, async () => {
       const trees = wanted().flatMap((each) => (each.kind === "git" ? [each.tree] : []));
-      if (trees.length === 0) rmSync(folder, { recursive: true, force: true });
+      // Without its repository nothing of it can be told again, nor can git say which part is not wanted.
+      const isLost = !existsSync(directory) || workTreeAround(directory) === undefined;
+      if (trees.length === 0 || isLost) rmSync(folder, { recursive: true, force: true });
       if (!existsSync(folder)) return;
       const repository = await locateRepository(directory, this.#env);
       if (repository.kind === "git") await forgetAllBut(this.#keptOf(repository), trees);

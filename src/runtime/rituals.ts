@@ -61,6 +61,11 @@ export class Rituals {
     return branch;
   }
 
+  /** In words, what of the user's work would be lost with the session, were it forced; empty where nothing would. */
+  lostWith(id: string): Promise<string> {
+    return this.#worktrees.lostWith(this.#sessions.get(id));
+  }
+
   /** Makes unreadable what was deleted. Whoever reads the store meanwhile keeps it from that. */
   scrub(): Promise<void> {
     return this.#store.scrub();

@@ -13,7 +13,7 @@ import type { NewSession, SessionRecord, SessionWorktree } from "../store/sessio
 import type { Store } from "../store/store.ts";
 import type { Environment } from "./environment.ts";
 import { requireWithin } from "./project-root.ts";
-import { worktreeState } from "./worktree-state.ts";
+import { whatIsLost, worktreeState } from "./worktree-state.ts";
 import { createWorktree, removeWorktree, worktreePlace } from "./worktrees.ts";
 
 /** The start of a session's id, as people see it: their worktree and branch are called by it. */
@@ -111,6 +111,21 @@ export class SessionWorktrees {
       return isBranchKept ? worktree.branch : undefined;
     } finally {
       this.#going.delete(worktree.path);
+    }
+  }
+
+  /** In words, what would be lost with the session's worktree now; empty where nothing would, or it has none. */
+  async lostWith({ id, project_root: repository, worktree }: SessionRecord): Promise<string> {
+    const { store, env } = this.#options;
+    if (worktree === null || store.sessions.isWorktreeOfOthers(worktree.path, id)) return "";
+    const { path } = worktree;
+    if (!existsSync(path)) return "";
+    if (!isReachable(path) || !existsSync(repository)) return `whatever is in ${path}`;
+    try {
+      return whatIsLost(await worktreeState(path, env));
+    } catch (error) {
+      if (error instanceof Failure) return `whatever is in ${path}`;
+      throw error;
     }
   }
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Failure } from "../errors.ts";
 import { type GitAnswer, type GitOptions, listed, pathBytes, runGit, shownPath } from "./git.ts";
-import { type Operation, locateRepository } from "./git-repository.ts";
+import { type Operation, type Repository, locateRepository } from "./git-repository.ts";
 import { copyIndex } from "./kept-index.ts";
 
 /** Paths named of what would be lost; the rest is counted. */
@@ -34,12 +34,21 @@ export interface Found {
   readonly first: readonly string[];
 }
 
-/** What would be lost with a worktree. Throws `invalid_request` for a path that is none. */
-export async function worktreeState(path: string, env?: NodeJS.ProcessEnv): Promise<WorktreeState> {
+/** Throws `invalid_request` for a path that is no worktree beside a repository's own work tree. */
+export async function linkedWorktree(path: string, env?: NodeJS.ProcessEnv): Promise<Repository> {
   const located = await locateRepository(path, env);
   if (located.kind === "none") throw notAWorktree(path, located.reason);
   if (located.gitDirectory === located.commonDirectory || located.prefix !== "")
     throw notAWorktree(path, "it is a repository's own work tree, or a folder in one");
+  return located;
+}
+
+/** What would be lost with a worktree. Throws `invalid_request` for a path that is none. */
+export const worktreeState = async (path: string, env?: NodeJS.ProcessEnv): Promise<WorktreeState> =>
+  stateIn(await linkedWorktree(path, env), env);
+
+export async function stateIn(located: Repository, env?: NodeJS.ProcessEnv): Promise<WorktreeState> {
+  const { directory: path } = located;
   const { branch, operation } = located;
   const git: GitOptions = { directory: path, config: located.config, ...(env ? { env } : {}) };
   const status = [

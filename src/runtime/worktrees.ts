@@ -6,17 +6,18 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative } from "node:path";
 import { Failure } from "../errors.ts";
-import { type GitConfig, type GitOptions, runGit } from "./git.ts";
+import { type GitOptions, runGit } from "./git.ts";
 import { locateRepository } from "./git-repository.ts";
 import {
   type WorktreeState,
   done,
+  linkedWorktree,
   lostWorktreeState,
   notAWorktree,
   ownCommits,
   registeredWorktrees,
+  stateIn,
   whatIsLost,
-  worktreeState,
 } from "./worktree-state.ts";
 
 /** How long a checkout may take, ms: a large repository on a slow disk. */
@@ -204,18 +205,17 @@ export async function removeWorktree(asked: RemovalAsked): Promise<{ readonly is
   const git: GitOptions = { directory: repository, timeoutMs: checkoutMsMax, ...(env ? { env } : {}) };
   const isThere = existsSync(path);
   const registered = (await registeredWorktrees(git)).find((each) => each.path === path);
-  if (isThere) {
-    const state = await worktreeState(path, env);
-    if (!force && !state.isClean) throw wouldBeLost(state);
-    await requireOf(repository, path, env);
-  } else if (registered !== undefined && !force) {
-    const state = await lostWorktreeState(git, registered);
-    if (!state.isClean) throw wouldBeLost(state);
-  }
-  if (isThere || registered !== undefined) {
+  const own = isThere ? await linkedWorktree(path, env) : undefined;
+  if (own !== undefined) await requireOf(repository, path, env);
+  // One that git cannot look through any more can still be forced.
+  if (own !== undefined && !force) requireClean(await stateIn(own, env));
+  if (own === undefined && registered !== undefined && !force)
+    requireClean(await lostWorktreeState(git, registered));
+  if (own !== undefined || registered !== undefined) {
     const removed = await runGit(["worktree", "remove", ...(force ? ["--force"] : []), path], {
       ...git,
-      config: isThere ? await filtersOff(path, env) : [],
+      // Git looks once more before it removes, and would run what a session may have configured as a filter.
+      config: own?.config ?? [],
     });
     if (removed.kind === "failed") {
       throw new Failure("git_failed", `git does not remove the worktree ${path}: ${removed.message}`, {
@@ -227,9 +227,10 @@ export async function removeWorktree(asked: RemovalAsked): Promise<{ readonly is
   return { isBranchKept: !(await removeBranch(git, branch)) };
 }
 
-function wouldBeLost(state: WorktreeState): Failure {
+function requireClean(state: WorktreeState): void {
+  if (state.isClean) return;
   const { path, uncommitted, untracked, repositories, commits, operation } = state;
-  return new Failure("worktree_not_clean", `with the worktree ${path} would be lost: ${whatIsLost(state)}`, {
+  throw new Failure("worktree_not_clean", `with the worktree ${path} would be lost: ${whatIsLost(state)}`, {
     hint: "Commit or merge what is wanted, or pass force: true (CLI: --force). A branch with commits of its own stays.",
     details: { path, uncommitted, untracked, repositories, commits, operation },
   });
@@ -244,12 +245,6 @@ async function requireOf(repository: string, path: string, env?: NodeJS.ProcessE
     }),
   );
   if (common !== own) throw notAWorktree(path, `it belongs to another repository than ${repository}`);
-}
-
-/** Git looks once more before it removes, and would run what a session may have written into the configuration. */
-async function filtersOff(path: string, env?: NodeJS.ProcessEnv): Promise<GitConfig> {
-  const located = await locateRepository(path, env);
-  return located.kind === "git" ? located.config : [];
 }
 
 /** Answers whether it is gone. */

@@ -628,6 +628,19 @@ describe("what is kept of a project", () => {
     });
   });
 
+  it("is forgotten with its project, whatever others remember of that", async () => {
+    const project = repositoryWithCommit();
+    const root = join(temporaryFolder(), "changes");
+    const changes = new Changes({ root });
+    project.write("secret.txt", "secret\n");
+    await changes.snapshot(project.path);
+    const other = await changes.snapshot(project.path);
+    rmSync(project.path, { recursive: true });
+    await changes.keepOnly(project.path, () => [other]);
+    expect(readdirSync(root)).toEqual([]);
+    expect(await changes.between({ before: other, maxBytes })).toMatchObject({ kind: "none" });
+  });
+
   it("is forgotten when no snapshot wants it, and only then", async () => {
     const project = repositoryWithCommit();
     // Git would put such a file into a pack.

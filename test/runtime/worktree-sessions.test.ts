@@ -259,6 +259,11 @@ describe("the worktree of a session that is sacrificed", () => {
       message: expect.stringContaining("1 file with uncommitted changes, 1 untracked file"),
       details: { path: own.path, uncommitted: { first: ["README.md"] }, untracked: { first: ["new.txt"] } },
     });
+    // Forced, it is said as well before it is confirmed.
+    await expect(sacrifice(daemon, id, { force: true, confirm: false })).rejects.toMatchObject({
+      code: "confirmation_required",
+      message: expect.stringContaining("1 file with uncommitted changes, 1 untracked file"),
+    });
     expect(await daemon.client.call("record", { session: id })).toMatchObject({ worktree: own });
     const lane = at(own.path);
     const commit = lane.commit("work");

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, utimesSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Failure } from "../../src/errors.ts";
@@ -406,6 +406,16 @@ describe("removing a worktree", () => {
       code: "worktree_not_clean",
       message: expect.stringContaining("a merge in progress"),
     });
+  });
+
+  it("can be forced where git cannot say any more what would be lost", async () => {
+    const project = repositoryWithCommit();
+    const lane = await laneOf(project);
+    writeFileSync(lane.git("rev-parse", "--git-path", "index").trim(), "no index");
+    expect(await failureOf(removeWorktree(lane.removal))).toMatchObject({ code: "git_failed" });
+    expect(existsSync(lane.path)).toBe(true);
+    await removeWorktree({ ...lane.removal, force: true });
+    expect(existsSync(lane.path)).toBe(false);
   });
 
   it("runs no filter that the repository itself configures", async () => {
