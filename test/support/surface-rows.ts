@@ -123,6 +123,17 @@ export const rows: readonly Row[] = [
       ];
       return { input, words: ["list", ...words] };
     },
+    beyondTools: true,
+  },
+  {
+    action: "list",
+    when: "those of a label are wanted, and there are none",
+    asks: (stage) => {
+      const label = randomUUID();
+      const input = { projectRoot: stage.project, label, limit: 3, detail: "full" };
+      const words = ["--project", stage.project, "--label", label, "--limit", "3", "--detail", "full"];
+      return { input, words: ["list", ...words] };
+    },
   },
   {
     action: "list",
